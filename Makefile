@@ -1,0 +1,36 @@
+# Everything here works from a fresh clone with Python 3.11 or newer, pip and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check lint bench clean
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]"
+	touch $@
+
+# Trains sdit.digits (a few minutes on two cores), translates the test digits, measures and writes runs/demo.
+demo: setup
+	$(BIN)/dragoman train sdit.digits --out runs/demo --force
+	@$(BIN)/dragoman demo-commands
+
+test: setup
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# What a developer runs before committing: the linters and the quick tests.
+check: lint
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+bench: setup
+	$(BIN)/python benchmarks/engine.py
+
+clean:
+	rm -rf .venv build dist runs

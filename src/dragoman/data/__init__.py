@@ -1,0 +1,1 @@
+"""Images on disk or from a world, as an endless stream of batches."""

@@ -1,0 +1,50 @@
+"""What flows from the data to a method: the task and the batch types."""
+
+from dataclasses import dataclass
+
+import torch
+from pydantic import field_validator
+from torch import Tensor
+
+from dragoman.config import Config
+
+
+class Task(Config):
+    """What a translator translates between: its domains and the images it is trained on."""
+
+    domains: tuple[str, ...]
+    """Names of the domains, in the order of the domain code."""
+    exclusive: bool = True
+    """True: an image is in exactly one domain (one-hot codes). False: domains are attributes (multi-hot codes)."""
+    size: int
+    """Height and width of a training image in pixels."""
+    channels: int = 3
+    """Image channels."""
+
+    @field_validator("domains")
+    @classmethod
+    def _distinct(cls, domains: tuple[str, ...]) -> tuple[str, ...]:
+        if not domains or len(set(domains)) != len(domains):
+            raise ValueError(f"domains must be distinct and at least one, got {domains}")
+        return domains
+
+    def code(self, domain: str) -> Tensor:
+        """The one-hot code [K] of an exclusive domain."""
+        return torch.eye(len(self.domains))[self.domains.index(domain)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Unpaired images with their domain codes."""
+
+    image: Tensor
+    """[N, C, H, W] in [-1, 1]."""
+    label: Tensor
+    """[N, K] domain codes, 0 or 1."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device, its images channels_last."""
+        return Batch(
+            image=self.image.to(device, non_blocking=True, memory_format=torch.channels_last),
+            label=self.label.to(device, non_blocking=True),
+        )

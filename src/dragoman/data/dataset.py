@@ -1,0 +1,152 @@
+"""Images by number, with their domain codes: what a stream draws from and what metrics go through."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from dragoman.config import Config
+from dragoman.data.batch import Task
+from dragoman.data.image import BadImage, from_uint8, read, to_uint8
+from dragoman.data.manifest import Manifest, Row, code
+from dragoman.errors import UserError
+
+
+class Dataset(Protocol):
+    """A split of a data set."""
+
+    task: Task
+    labels: Tensor
+    """[M, K] domain codes."""
+    attributes: dict[str, Tensor]
+    """Further labels [M] by name: content that translation must keep."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """What to call an image when it is bad."""
+        ...
+
+    def load(self, index: int, rng: np.random.Generator | None = None) -> Tensor:
+        """An image [C, size, size] in [-1, 1]; augmented by `rng` for training, plain without.
+
+        Raises:
+            BadImage: it cannot be used.
+        """
+        ...
+
+
+class DataConfig(Config):
+    """Where images come from; `open(split)` reads them."""
+
+    def open(self, split: str) -> Dataset:
+        """The images of a split."""
+        raise NotImplementedError
+
+
+class Folder(DataConfig):
+    """A folder of images: train/<domain>/*.jpg and test/<domain>/*.jpg, or a metadata.jsonl that says more."""
+
+    root: Path = Path("DIR")
+    """The data set's folder."""
+    size: int = Field(128, ge=16)
+    """Height and width of a training image in pixels; a multiple of 16."""
+    load_size: int | None = Field(None, ge=16)
+    """Shorter side after resizing, before a random crop of `size`; `size` itself if not given."""
+    flip: bool = True
+    """Mirror half of the training images."""
+    channels: int = Field(3, ge=1)
+    """3 for colour, 1 for grey."""
+    domains: tuple[str, ...] | None = None
+    """Use only these domains or attributes, in this order."""
+
+    def open(self, split: str) -> "FolderDataset":
+        """The images of a split.
+
+        Raises:
+            UserError: there are no images, or not enough domains.
+        """
+        return FolderDataset(self, split)
+
+
+class FolderDataset:
+    """A split of a folder. Decoded images are kept in memory, as bytes, while they fit."""
+
+    MEMORY = 2**30
+
+    def __init__(self, config: Folder, split: str):
+        self.config = config
+        manifest = Manifest.open(config.root)
+        domains, exclusive = manifest.need_domains()
+        if config.domains is not None:
+            if missing := set(config.domains) - set(domains):
+                raise UserError(f"no domain {sorted(missing)[0]!r} in {config.root}; there is: {', '.join(domains)}")
+            domains = config.domains
+        self.manifest, self.split = manifest, split
+        self.task = Task(domains=domains, exclusive=exclusive, size=config.size, channels=config.channels)
+        self.rows: list[Row] = [r for r in manifest.of(split) if not exclusive or r.domain in domains]
+        self.labels = torch.tensor([code(row, domains, exclusive) for row in self.rows])
+        content = sorted({name for row in self.rows for name in row.attributes} - set(domains))
+        self.attributes = {
+            name: torch.tensor([row.attributes[name] for row in self.rows])
+            for name in content
+            if all(name in row.attributes for row in self.rows)
+        }
+        self._short = max(config.load_size or config.size, config.size)
+        self._cache: dict[int, Tensor] = {}
+        self._room = self.MEMORY
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def name(self, index: int) -> str:
+        """The path."""
+        return str(self.manifest.root / self.rows[index].file_name)
+
+    def load(self, index: int, rng: np.random.Generator | None = None) -> Tensor:
+        """Resized so that the shorter side is load_size, cropped (at random with `rng`, else the centre), mirrored."""
+        image = self._cache.get(index)
+        if image is None:
+            image = to_uint8(self._resized(index))
+            if (room := self._room - image.numel()) > 0:
+                self._cache[index], self._room = image, room
+        size = self.config.size
+        free = (image.shape[1] - size, image.shape[2] - size)
+        top, left = (int(rng.integers(f + 1)) for f in free) if rng else (f // 2 for f in free)
+        crop = image[:, top : top + size, left : left + size]
+        if rng and self.config.flip and rng.random() < 0.5:
+            crop = crop.flip(2)
+        if crop.min() == crop.max():
+            raise BadImage(f"{self.name(index)}: a blank crop, nothing to learn from; left out")
+        return crop.float().div_(127.5).sub_(1)
+
+    def _resized(self, index: int) -> Tensor:
+        image = read(self.name(index), self.config.channels).tensor
+        height, width = image.shape[1:]
+        if min(height, width) < 8:
+            raise BadImage(f"{self.name(index)}: {width} x {height} pixels are too few to learn from; remove it")
+        scale = self._short / min(height, width)
+        shape = [max(self._short, round(side * scale)) for side in (height, width)]
+        return F.interpolate(image[None], shape, mode="bicubic", antialias=True, align_corners=False)[0].clamp(-1, 1)
+
+
+class Arrays:
+    """Images that are in memory already."""
+
+    def __init__(self, task: Task, images: np.ndarray, labels: Tensor, attributes: dict[str, Tensor]):
+        self.task, self.images, self.labels, self.attributes = task, images, labels, attributes
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def name(self, index: int) -> str:
+        """The number."""
+        return f"image {index}"
+
+    def load(self, index: int, rng: np.random.Generator | None = None) -> Tensor:
+        """As it is: a world draws as many variants as it is asked for, so nothing is augmented."""
+        return from_uint8(self.images[index])

@@ -1,0 +1,165 @@
+"""A data set as rows: folders are domains, or one metadata.jsonl beside the images says more."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dragoman.config import Config
+from dragoman.data.image import find
+from dragoman.errors import UserError
+
+METADATA = "metadata.jsonl"
+
+
+class Row(Config):
+    """One image and what is known of it."""
+
+    file_name: str
+    """Path below the data set's folder, with forward slashes."""
+    split: str = "train"
+    """"train", "test" or another name."""
+    domain: str | None = None
+    """The exclusive domain."""
+    attributes: dict[str, int] = {}
+    """Attributes: 0 or 1 for binary ones, a class number for others."""
+    group: str | None = None
+    """Images of one group show the same place or thing."""
+    pose: tuple[float, ...] | None = None
+    """Position and heading, in metres and radians."""
+    boxes: list[dict[str, Any]] = []
+    """Instances: {"class": name, "box": [left, top, right, bottom]} in pixels."""
+    modalities: dict[str, str] = {}
+    """Paths of further modalities of the same scene by name."""
+
+
+class Manifest:
+    """The rows of a data set and where it lies."""
+
+    def __init__(self, root: Path, rows: list[Row]):
+        self.root, self.rows = root, rows
+
+    @classmethod
+    def open(cls, root: Path | str) -> "Manifest":
+        """Read `root/metadata.jsonl`, else take folders as domains: `split/domain/image` or `domain/image`.
+
+        Raises:
+            UserError: there is no such folder, or nothing usable in it.
+        """
+        root = Path(root)
+        if not root.is_dir():
+            raise UserError(f"no folder {root}; give a folder with train/<domain>/*.jpg (or <domain>/*.jpg)")
+        rows = _from_metadata(root) if (root / METADATA).is_file() else _from_folders(root)
+        if not rows:
+            raise UserError(f"no images in {root}; expected train/<domain>/*.jpg (or <domain>/*.jpg)")
+        return cls(root, rows)
+
+    def write(self) -> None:
+        """Write metadata.jsonl, so that the folder says all that the rows say."""
+        lines = [json.dumps(row.model_dump(exclude_defaults=True) | {"split": row.split}) for row in self.rows]
+        (self.root / METADATA).write_text("\n".join(lines) + "\n")
+
+    def splits(self) -> list[str]:
+        """Names of the splits."""
+        return sorted({row.split for row in self.rows})
+
+    def of(self, split: str) -> list[Row]:
+        """The rows of a split.
+
+        Raises:
+            UserError: the split is empty.
+        """
+        rows = [row for row in self.rows if row.split == split]
+        if not rows:
+            raise UserError(f"no {split} images in {self.root}; there is: {', '.join(self.splits())}")
+        return rows
+
+    def domains(self) -> tuple[tuple[str, ...], bool]:
+        """The domains' names in alphabetical order, and whether they exclude each other.
+
+        Exclusive domains are what the rows' `domain` says; where no row has one, every binary attribute is a domain.
+        """
+        named = sorted({row.domain for row in self.rows if row.domain is not None})
+        if named:
+            return tuple(named), True
+        values: dict[str, set[int]] = {}
+        for row in self.rows:
+            for name, value in row.attributes.items():
+                values.setdefault(name, set()).add(value)
+        return tuple(sorted(name for name, seen in values.items() if seen <= {0, 1})), False
+
+    def need_domains(self, split: str = "train") -> tuple[tuple[str, ...], bool]:
+        """`domains`, checked to be enough to learn a translation from.
+
+        Raises:
+            UserError: fewer than two domains, or one without an image in the split.
+        """
+        domains, exclusive = self.domains()
+        if len(domains) < (2 if exclusive else 1):
+            have = f"one domain ({domains[0]})" if domains else "no domain"
+            raise UserError(f"{self.root} has {have}; translation needs two: add another folder beside it")
+        counts = count(self.of(split), exclusive)
+        for domain in domains:
+            if not counts[domain]:
+                raise UserError(f"domain {domain!r} has no {split} image in {self.root}; add images or remove the folder")
+        if exclusive:
+            for empty in _empty_folders(self.root, split):
+                raise UserError(f"domain folder {empty} is empty; add images or remove it")
+        return domains, exclusive
+
+
+def count(rows: list[Row], exclusive: bool) -> Counter[str]:
+    """Images per domain."""
+    if exclusive:
+        return Counter(row.domain for row in rows if row.domain is not None)
+    return Counter(name for row in rows for name, value in row.attributes.items() if value)
+
+
+def code(row: Row, domains: tuple[str, ...], exclusive: bool) -> list[float]:
+    """The domain code [K] of a row."""
+    if exclusive:
+        return [float(row.domain == domain) for domain in domains]
+    return [float(row.attributes.get(domain, 0)) for domain in domains]
+
+
+def _from_folders(root: Path) -> list[Row]:
+    rows = []
+    for path in find(root):
+        parts = path.relative_to(root).parts
+        if len(parts) == 1:
+            continue  # beside the domains: not part of any
+        split, domain = (parts[0], parts[1]) if len(parts) > 2 else ("train", parts[0])
+        rows.append(Row(file_name=path.relative_to(root).as_posix(), split=split, domain=domain))
+    return rows
+
+
+def _empty_folders(root: Path, split: str) -> list[Path]:
+    if (root / METADATA).is_file() or not (root / split).is_dir():
+        return []
+    return [p for p in sorted((root / split).iterdir()) if p.is_dir() and p.name[0] != "." and not find(p)]
+
+
+def _from_metadata(root: Path) -> list[Row]:
+    rows = []
+    for number, line in enumerate((root / METADATA).read_text().splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{root / METADATA} line {number}"
+        try:
+            row = Row.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the line"
+            raise UserError(f"{where}: {field}: {first['msg']}; correct or remove the line") from None
+        if Path(row.file_name).is_absolute() or ".." in Path(row.file_name).parts:
+            raise UserError(f"{where}: file_name {row.file_name!r} must stay inside the folder; use a relative path")
+        rows.append(row)
+    return rows
+
+
+def describe(row: Row) -> Mapping[str, Any]:
+    """What is known of a row, for people."""
+    return row.model_dump(exclude_defaults=True)

@@ -1,0 +1,99 @@
+"""Endless batches from a data set: balanced over domains, sharded over ranks, and seekable to any batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
+
+from dragoman.data.batch import Batch
+from dragoman.data.dataset import Dataset
+from dragoman.data.image import BadImage
+from dragoman.errors import UserError
+
+ATTEMPTS = 20
+"""Draws for one place in a batch before giving up."""
+
+Item = tuple[Tensor, Tensor, list[str]]
+
+
+@dataclass
+class Draws(TorchDataset[Item]):
+    """Draw number n of a data set, the same for ever: its image, augmentation and all depend on (seed, n) alone.
+
+    An exclusive domain is drawn first, uniformly, then one of its images; both with replacement.
+    """
+
+    dataset: Dataset
+    seed: tuple[int, ...]
+    groups: list[Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        task = self.dataset.task
+        columns = self.dataset.labels.unbind(1) if task.exclusive else [torch.ones(len(self.dataset))]
+        self.groups = [column.nonzero()[:, 0] for column in columns]
+        self._key = np.random.SeedSequence(self.seed).generate_state(2, np.uint64)
+
+    def __getitem__(self, number: int) -> Item:
+        rng = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, number]))
+        bad: list[str] = []
+        for _ in range(ATTEMPTS):
+            group = self.groups[rng.integers(len(self.groups))]
+            index = int(group[rng.integers(len(group))])
+            try:
+                return self.dataset.load(index, rng), self.dataset.labels[index], bad
+            except BadImage as error:
+                bad.append(str(error))
+        raise UserError(f"{ATTEMPTS} draws in a row gave no usable image, the last one: {bad[-1]}")
+
+
+class _Numbers(Sampler[list[int]]):
+    """The draws of each batch from batch `first` on, for one rank."""
+
+    def __init__(self, first: int, size: int, rank: int, world: int):
+        self.first, self.size, self.rank, self.world = first, size, rank, world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch = self.first
+        while True:
+            start = (batch * self.world + self.rank) * self.size
+            yield list(range(start, start + self.size))
+            batch += 1
+
+
+@dataclass
+class Stream:
+    """Batches of a data set for ever.
+
+    Bad images are left out, replaced by another draw, and collected by name in `bad`.
+    """
+
+    dataset: Dataset
+    batch_size: int
+    seed: tuple[int, ...]
+    rank: int = 0
+    world: int = 1
+    workers: int = 0
+    bad: dict[str, None] = field(default_factory=dict)
+    """What was wrong with the images that were left out, each once."""
+
+    def start(self, first: int = 0) -> Iterator[Batch]:
+        """The batches from number `first` on."""
+        loader = DataLoader(
+            Draws(self.dataset, self.seed),
+            batch_sampler=_Numbers(first, self.batch_size, self.rank, self.world),
+            num_workers=self.workers,
+            collate_fn=_collate,
+            pin_memory=torch.cuda.is_available(),
+        )
+        for batch, bad in loader:
+            self.bad.update(dict.fromkeys(bad))
+            yield batch
+
+
+def _collate(items: list[Item]) -> tuple[Batch, list[str]]:
+    images, labels, bad = zip(*items, strict=True)
+    return Batch(image=torch.stack(images), label=torch.stack(labels)), [text for texts in bad for text in texts]

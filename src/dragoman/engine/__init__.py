@@ -1,0 +1,1 @@
+"""The one engine: what a method declares (`method`), the loop that runs it (`fit`), and what the loop stands on."""

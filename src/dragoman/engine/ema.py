@@ -1,0 +1,33 @@
+"""Running averages of networks."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class Averages(nn.ModuleDict):
+    """Exponential moving averages of some children of a method, in eval mode for ever.
+
+    The decay is a function of the step: min(decay, (1 + t) / (10 + t)), so that early averages forget the start.
+    """
+
+    def __init__(self, method: nn.Module, names: Sequence[str], decay: float):
+        super().__init__({name: copy.deepcopy(method.get_submodule(name)) for name in names} if decay > 0 else {})
+        self.decay = decay
+        self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def follow(self, method: nn.Module, step: int) -> None:
+        """Move the averages towards the live networks after step `step` (counted from 0)."""
+        keep = min(self.decay, (1 + step) / (10 + step))
+        for name, average in self.items():
+            live = method.get_submodule(name)
+            torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - keep)
+            for mine, theirs in zip(average.buffers(), live.buffers(), strict=True):
+                mine.copy_(theirs)
+
+    def nets(self, method: nn.Module) -> dict[str, nn.Module]:
+        """The method's networks by name, averaged where an average is kept."""
+        return {name: self[name] if name in self else child for name, child in method.named_children()}

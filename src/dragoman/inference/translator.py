@@ -1,0 +1,208 @@
+"""The translator: what leaves a training run, and the only thing that metrics, reports and users see."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from dragoman.data.batch import Task
+from dragoman.data.image import Picture, read, to_pil
+from dragoman.errors import UserError, suggest
+
+Source = Path | str | Image.Image | np.ndarray
+
+
+class Core(nn.Module):
+    """The translation itself, tensors only, so that it exports."""
+
+    stride: ClassVar[int] = 4
+    """Height and width must be multiples of this."""
+    smallest: ClassVar[int] = 16
+    """Least height and width; smaller images are padded to it."""
+    style_dim: int = 0
+    """S; 0 for a deterministic translator."""
+
+    def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Translate.
+
+        Args:
+            x: [N, C, H, W] in [-1, 1].
+            c: [N, K] target domain codes.
+            s: [N, S] styles.
+
+        Returns:
+            The image [N, C, H, W] in [-1, 1] and, where the method has one, the mask [N, 1, H, W] in [0, 1]
+            of where it changed the input.
+        """
+        raise NotImplementedError
+
+    def sample_style(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A random style [N, S] for each target code [N, K]."""
+        return torch.randn(len(c), self.style_dim, generator=generator).to(c)
+
+    def encode_style(self, exemplar: Tensor, c: Tensor) -> Tensor:
+        """The style [N, S] of exemplars [N, C, H, W], for methods that have one.
+
+        Raises:
+            UserError: the method takes no exemplar.
+        """
+        raise UserError("this model takes no exemplar; use a seed instead")
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits [N, K] of the domains of images [N, C, H, W], for methods whose discriminator tells them.
+
+        Raises:
+            UserError: the method has no classifier.
+        """
+        raise UserError("this model has no classifier to read the input's attributes; name every attribute")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One translated image."""
+
+    image: Image.Image
+    """Of exactly the input's size."""
+    mask: Image.Image | None
+    """Where the method changed the input (white), for methods that say so."""
+
+
+class Translator:
+    """A trained model that takes what people have: a path, a PIL image or an array of any size.
+
+    Example: `dragoman.load("runs/demo/model")("photo.jpg", to="red", seed=3).image.save("out.png")`.
+    """
+
+    def __init__(self, core: Core, task: Task, facts: dict[str, Any] | None = None):
+        self.core = core.eval().requires_grad_(False)
+        self.task = task
+        self.facts = facts or {}
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains."""
+        return self.task.domains
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is; move it with `to`."""
+        return next(self.core.parameters()).device
+
+    def to(self, device: str | torch.device) -> "Translator":
+        """Move the model to a device; returns itself."""
+        self.core.to(device)
+        return self
+
+    def __call__(
+        self, image: Source, to: str, *, exemplar: Source | None = None, seed: int = 0, given: Tensor | None = None
+    ) -> Translation:
+        """Translate one image.
+
+        Args:
+            image: A path, a PIL image, or an array [H, W(, C)] of uint8, uint16 or floats in [-1, 1].
+            to: The target domain; with attributes what to set, for example "smiling,no-hat".
+            exemplar: An image whose style to take, for methods that can.
+            seed: Of the random style, if no exemplar is given.
+            given: With attributes, the input's own code [K]; read off the image if not given.
+
+        Raises:
+            UserError: an unknown domain, an unreadable image, an exemplar where none is possible.
+        """
+        picture = read(image, self.task.channels)
+        code = self.code(to, picture.tensor, given)
+        style = self.style(code, seed, None if exemplar is None else read(exemplar, self.task.channels).tensor)
+        output, mask = self.translate(picture.tensor[None], code[None], style[None])
+        return self.finish(picture, output[0], None if mask is None else mask[0])
+
+    def finish(self, picture: Picture, output: Tensor, mask: Tensor | None) -> Translation:
+        """PIL images of an output [C, H, W] and mask [1, H, W], in the format the picture came in."""
+        return Translation(
+            to_pil(output, picture.alpha, picture.depth), None if mask is None else to_pil(mask * 2 - 1)
+        )  # fmt: skip
+
+    def code(self, to: str, image: Tensor | None = None, given: Tensor | None = None) -> Tensor:
+        """The target code [K] that `to` names.
+
+        Args:
+            to: One domain; or, when domains are attributes, names separated by commas, "no-" before a name unsets it.
+            image: [C, H, W]; with attributes, what `to` does not name is read off it by the model's classifier.
+            given: [K]; with attributes, the input's known code, used instead of the classifier.
+
+        Raises:
+            UserError: an unknown name.
+        """
+        if self.task.exclusive:
+            return self.task.code(self._known(to))
+        wanted: dict[str, float] = {}
+        for word in filter(None, (word.strip() for word in to.split(","))):
+            plain = word.removeprefix("no-") if word not in self.domains else word
+            wanted[self._known(plain)] = float(plain == word)
+        if not wanted:
+            raise UserError(f"--to is empty; name attributes of {', '.join(self.domains)}")
+        if given is None and len(wanted) < len(self.domains):
+            if image is None:
+                raise UserError("the input's own attributes are needed: give the image or its code")
+            given = self.classify(image[None])[0]
+        code = torch.zeros(len(self.domains)) if given is None else given.clone().float()
+        for name, value in wanted.items():
+            code[self.domains.index(name)] = value
+        return code
+
+    def _known(self, name: str) -> str:
+        for domain in self.domains:
+            if domain.lower().replace("_", "-") == name.lower().replace("_", "-"):
+                return domain
+        raise UserError(f"unknown domain {name!r} in --to; {suggest(name, list(self.domains))}")
+
+    @torch.no_grad()
+    def classify(self, x: Tensor) -> Tensor:
+        """The domain codes [N, K], 0 or 1, that the model's own classifier reads off images [N, C, H, W]."""
+        size = (self.task.size, self.task.size)
+        x = F.interpolate(x.to(self.device), size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+        logits = self.core.classify(x).float().cpu()
+        if self.task.exclusive:
+            return F.one_hot(logits.argmax(1), logits.shape[1]).float()
+        return (logits > 0).float()
+
+    @torch.no_grad()
+    def style(self, code: Tensor, seed: int = 0, exemplar: Tensor | None = None) -> Tensor:
+        """The style [S] of an exemplar [C, H, W], else the seed's; the same wherever it is computed."""
+        if exemplar is not None:
+            padded, _ = _pad(exemplar[None], self.core.stride, self.core.smallest)
+            return self.core.encode_style(padded.to(self.device), code[None].to(self.device))[0].cpu()
+        return self.core.sample_style(code[None], torch.Generator().manual_seed(seed))[0]
+
+    @torch.no_grad()
+    def translate(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Translate a batch of one size.
+
+        Args:
+            x: [N, C, H, W] in [-1, 1], any height and width.
+            c: [N, K] target codes.
+            s: [N, S] styles.
+
+        Returns:
+            The images [N, C, H, W] in [-1, 1] and the masks [N, 1, H, W] in [0, 1] or None, on the CPU.
+        """
+        padded, (top, left) = _pad(x, self.core.stride, self.core.smallest)
+        padded = padded.to(self.device, memory_format=torch.channels_last)
+        image, mask = self.core(padded, c.to(self.device), s.to(self.device))
+        window = (..., slice(top, top + x.shape[-2]), slice(left, left + x.shape[-1]))
+        return image[window].float().cpu(), None if mask is None else mask[window].float().cpu()
+
+
+def _pad(x: Tensor, stride: int, smallest: int) -> tuple[Tensor, tuple[int, int]]:
+    """Pad evenly to multiples of the stride, by reflection; returns where the image starts.
+
+    Where an image is too small to reflect that far, its border is repeated.
+    """
+    height, width = (max(-(-side // stride) * stride, smallest) for side in x.shape[-2:])
+    top, left = (height - x.shape[-2]) // 2, (width - x.shape[-1]) // 2
+    sides = (left, width - x.shape[-1] - left, top, height - x.shape[-2] - top)
+    reflects = max(sides[:2]) < x.shape[-1] and max(sides[2:]) < x.shape[-2]
+    return F.pad(x, sides, mode="reflect" if reflects else "replicate"), (top, left)

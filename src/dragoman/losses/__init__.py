@@ -1,0 +1,1 @@
+"""Pure functions of tensors, one file per idea; each returns a scalar to be minimised."""

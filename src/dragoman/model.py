@@ -1,0 +1,157 @@
+"""The model folder: config.json, model.safetensors and a model card; what leaves a training run."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+import dragoman
+from dragoman.config import Config
+from dragoman.data.batch import Task
+from dragoman.engine.method import Method
+from dragoman.errors import UserError
+from dragoman.inference.translator import Translator
+from dragoman.methods import find, name_of
+
+FORMAT = 1
+
+
+class ModelConfig(Config):
+    """config.json of a model folder: everything needed to rebuild and use the model."""
+
+    format: int
+    """Version of this layout."""
+    dragoman: str
+    """Version that wrote it."""
+    method: str
+    """The method's name."""
+    config: dict[str, Any]
+    """The method's own configuration."""
+    task: Task
+    """Domains and images."""
+    sha256: str
+    """Of model.safetensors, so that a damaged file is noticed."""
+    facts: dict[str, Any] = {}
+    """Where it comes from: recipe, steps, seed."""
+
+
+def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], facts: dict[str, Any]) -> None:
+    """Write the model folder whole: every network, discriminators too, averaged where an average is kept."""
+    beside = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    tensors = {f"{name}.{key}": t.detach().cpu().contiguous() for name, net in nets.items() for key, t in net.state_dict().items()}
+    save_file(tensors, beside / "model.safetensors")
+    record = ModelConfig(
+        format=FORMAT, dragoman=dragoman.__version__, method=name_of(type(method)),
+        config=method.config.model_dump(mode="json"), task=method.task, sha256=_digest(beside / "model.safetensors"), facts=facts,
+    )  # fmt: skip
+    (beside / "config.json").write_text(record.model_dump_json(indent=2) + "\n")
+    (beside / "README.md").write_text(_card(method, record))
+    shutil.rmtree(path, ignore_errors=True)
+    beside.rename(path)
+
+
+def load_model(path: Path) -> Translator:
+    """Rebuild the translator of a model folder.
+
+    Raises:
+        UserError: a file is missing, damaged, edited, or not what it should be.
+    """
+    record = read_config(path)
+    method_type = find(record.method)
+    try:
+        config = method_type.Config.model_validate(record.config)
+        method = method_type(config, record.task)
+    except ValueError as error:
+        raise UserError(f"{path / 'config.json'} was edited: {one_line(error)}; restore the original file") from None
+    load_weights(path, method, record)
+    facts = record.model_dump(exclude={"config", "task"})
+    return Translator(method.translator(dict(method.named_children())), record.task, facts)
+
+
+def read_config(path: Path) -> ModelConfig:
+    """config.json of a model folder.
+
+    Raises:
+        UserError: it is missing or not of this format.
+    """
+    file = path / "config.json"
+    if not path.is_dir():
+        raise UserError(f"no model folder {path}; train one with: dragoman train RECIPE --out DIR")
+    try:
+        return ModelConfig.model_validate_json(file.read_text())
+    except OSError:
+        raise UserError(f"{path} is not a model folder: config.json is missing; give the folder .../model of a run") from None
+    except ValueError as error:
+        raise UserError(f"{file} is damaged or was edited: {one_line(error)}; restore the original file") from None
+
+
+def load_weights(path: Path, method: Method, record: ModelConfig) -> None:
+    """Read model.safetensors into a method.
+
+    Raises:
+        UserError: it is missing, damaged, another kind of file, or of another model.
+    """
+    file = path / "model.safetensors"
+    if not file.is_file():
+        raise UserError(f"{path} is not a whole model folder: model.safetensors is missing; copy the folder again")
+    try:
+        tensors = load_file(file)
+    except (SafetensorError, OSError, ValueError) as error:
+        with file.open("rb") as handle:
+            pickled = handle.read(2)[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+        kind = "a pickle, which is never loaded" if pickled else f"damaged ({one_line(error)})"
+        raise UserError(f"{file} is {kind}; replace it by the original safetensors file") from None
+    if _digest(file) != record.sha256:
+        raise UserError(f"{file} is not the file that config.json describes (other SHA-256); copy the folder again")
+    try:
+        method.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{file} does not fit {path / 'config.json'}: {reason}; copy the folder again") from None
+
+
+def one_line(error: Exception) -> str:
+    """What is wrong, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+    return " ".join(str(error).split())
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _card(method: Method, record: ModelConfig) -> str:
+    """The model card."""
+    count = sum(p.numel() for p in method.parameters())
+    facts = "\n".join(f"- {name}: {value}" for name, value in record.facts.items())
+    kind = "domains" if record.task.exclusive else "attributes"
+    first = record.task.domains[0]
+    return f"""# {record.method}: {", ".join(record.task.domains)}
+
+An image-to-image translator between the {kind} above, written by dragoman {record.dragoman}.
+
+- method: {method.paper}
+- parameters: {count:,} (discriminator included, for fine-tuning)
+- trained on: {record.task.size} x {record.task.size} pixels, {record.task.channels} channels
+{facts}
+
+```python
+import dragoman
+
+translator = dragoman.load("this-folder")
+translator("photo.jpg", to="{first}", seed=3).image.save("out.png")
+```
+
+Any image size goes in and the same size comes out. Shapes outside the training data may be changed; look before use.
+"""

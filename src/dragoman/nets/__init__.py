@@ -1,0 +1,1 @@
+"""Whole networks used by two or more methods."""

@@ -1,0 +1,57 @@
+"""The networks of StarGAN (Choi et al., CVPR 2018, Tables 4 and 5) in the parts that SDIT takes over."""
+
+import torch
+from torch import Tensor, nn
+
+from dragoman.data.batch import Task
+from dragoman.nn.blocks import ResBlock
+from dragoman.nn.norm import InstanceNorm
+
+
+def with_label(x: Tensor, label: Tensor) -> Tensor:
+    """[N, C, H, W] and [N, K] to [N, C + K, H, W]: the label repeated at every pixel."""
+    return torch.cat([x, label[:, :, None, None].expand(-1, -1, *x.shape[2:]).to(x.dtype)], 1)
+
+
+def check_size(task: Task, d_layers: int) -> None:
+    """Raise ValueError unless something remains of an image after D's strided convolutions."""
+    if task.size % 4 or task.size >> d_layers < 1:
+        raise ValueError(f"size {task.size} must be a multiple of 4 and at least {2**d_layers} for d_layers {d_layers}")
+
+
+class Encoder(nn.Sequential):
+    """Conv 7x7, two convs 4x4 of stride 2, residual blocks; each conv followed by IN and ReLU.
+
+    The padding is zero: the norms remove what a constant label map adds everywhere but at the border.
+    """
+
+    def __init__(self, channels: int, width: int, blocks: int):
+        super().__init__(
+            nn.Conv2d(channels, width, 7, padding=3, bias=False), InstanceNorm(width), nn.ReLU(True),
+            nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), InstanceNorm(2 * width), nn.ReLU(True),
+            nn.Conv2d(2 * width, 4 * width, 4, 2, 1, bias=False), InstanceNorm(4 * width), nn.ReLU(True),
+            *(ResBlock(4 * width) for _ in range(blocks)),
+        )  # fmt: skip
+
+
+class Decoder(nn.Sequential):
+    """Two transposed convs 4x4 of stride 2, each with IN and ReLU; conv 7x7; tanh."""
+
+    def __init__(self, channels: int, width: int):
+        super().__init__(
+            nn.ConvTranspose2d(4 * width, 2 * width, 4, 2, 1, bias=False), InstanceNorm(2 * width), nn.ReLU(True),
+            nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), InstanceNorm(width), nn.ReLU(True),
+            nn.Conv2d(width, channels, 7, padding=3, bias=False), nn.Tanh(),
+        )  # fmt: skip
+
+
+class Trunk(nn.Sequential):
+    """The body of the discriminator: convs 4x4 of stride 2, width doubling, LeakyReLU 0.01, no norm."""
+
+    def __init__(self, channels: int, width: int, layers: int):
+        body: list[nn.Module] = []
+        for layer in range(layers):
+            body += [nn.Conv2d(channels, width * 2**layer, 4, 2, 1), nn.LeakyReLU(0.01, True)]
+            channels = width * 2**layer
+        super().__init__(*body)
+        self.out_channels = channels

@@ -1,0 +1,58 @@
+"""Pictures of what a translator does: inputs beside their translations, and the masks."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from dragoman.data.image import to_pil
+from dragoman.inference.translator import Translator
+
+
+def grid(rows: Sequence[Sequence[Tensor]], header: Sequence[str] = (), cell: int = 64) -> Image.Image:
+    """One picture of images [C, H, W] in [-1, 1]: a row of cells per sequence, a name over each column."""
+    gap, top = 2, 14 if header else 0
+    width, height = max(map(len, rows)) * (cell + gap) + gap, len(rows) * (cell + gap) + gap + top
+    canvas = Image.new("RGB", (width, height), (255, 255, 255))
+    draw = ImageDraw.Draw(canvas)
+    for column, name in enumerate(header):
+        draw.text((gap + column * (cell + gap), 1), name[: cell // 6], fill=(0, 0, 0))
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            scaled = F.interpolate(image[None].float(), (cell, cell), mode="nearest")[0]
+            canvas.paste(to_pil(scaled), (gap + x * (cell + gap), top + gap + y * (cell + gap)))
+    return canvas
+
+
+def translations(translator: Translator, images: Tensor, styles: int = 3, seed: int = 0) -> tuple[Image.Image, Image.Image | None]:
+    """Every image [N, C, H, W] in every domain, in `styles` styles; and the masks of the first style, if there are any.
+
+    With attributes, every image with each attribute flipped.
+    """
+    task = translator.task
+    styles = styles if translator.core.style_dim else 1
+    given = None if task.exclusive else translator.classify(images)
+    rows, masks = [[image] for image in images], [[image] for image in images]
+    for number, domain in enumerate(task.domains):
+        if given is None:
+            codes = task.code(domain).expand(len(images), -1)
+        else:
+            codes = given.clone()
+            codes[:, number] = 1 - codes[:, number]
+        for s in range(styles):
+            style = torch.stack([translator.style(code, seed + s) for code in codes])
+            output, mask = translator.translate(images, codes, style)
+            for row, image in zip(rows, output, strict=True):
+                row.append(image)
+            if mask is not None and s == 0:
+                for line, image, attention in zip(masks, output, mask, strict=True):
+                    line += [image, attention * 2 - 1]
+    domains = list(task.domains)
+    names = ["input"] + [d if s == 0 else "" for d in domains for s in range(styles)]
+    cell = max(64, min(128, images.shape[-1]))
+    picture = grid(rows, names, cell)
+    if len(masks[0]) == 1:
+        return picture, None
+    return picture, grid(masks, ["input"] + [n for d in domains for n in (d, "mask")], cell)
