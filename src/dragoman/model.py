@@ -46,7 +46,11 @@ def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], fac
     beside = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    tensors = {f"{name}.{key}": t.detach().cpu().contiguous() for name, net in nets.items() for key, t in net.state_dict().items()}
+    tensors = {
+        f"{name}.{key}": t.detach().cpu().contiguous()
+        for name, net in nets.items()
+        for key, t in net.state_dict().items()
+    }
     save_file(tensors, beside / "model.safetensors")
     record = ModelConfig(
         format=FORMAT, dragoman=dragoman.__version__, method=name_of(type(method)),
@@ -88,7 +92,9 @@ def read_config(path: Path) -> ModelConfig:
     try:
         return ModelConfig.model_validate_json(file.read_text())
     except OSError:
-        raise UserError(f"{path} is not a model folder: config.json is missing; give the folder .../model of a run") from None
+        raise UserError(
+            f"{path} is not a model folder: config.json is missing; give the folder .../model of a run"
+        ) from None
     except ValueError as error:
         raise UserError(f"{file} is damaged or was edited: {one_line(error)}; restore the original file") from None
 

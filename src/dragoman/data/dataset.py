@@ -120,7 +120,7 @@ class FolderDataset:
         crop = image[:, top : top + size, left : left + size]
         if rng and self.config.flip and rng.random() < 0.5:
             crop = crop.flip(2)
-        if crop.min() == crop.max():
+        if crop.flatten(1).amin(1).equal(crop.flatten(1).amax(1)):
             raise BadImage(f"{self.name(index)}: a blank crop, nothing to learn from; left out")
         return crop.float().div_(127.5).sub_(1)
 

@@ -59,7 +59,9 @@ def read(source: Path | str | Image.Image | np.ndarray, channels: int = 3) -> Pi
     except UnidentifiedImageError:
         raise BadImage(f"{source}: not an image file; remove it or convert it to PNG or JPEG") from None
     except Image.DecompressionBombError:
-        raise BadImage(f"{source}: more than {MAX_PIXELS // 1_000_000} million pixels; shrink or tile it first") from None
+        raise BadImage(
+            f"{source}: more than {MAX_PIXELS // 1_000_000} million pixels; shrink or tile it first"
+        ) from None
     except FileNotFoundError:
         raise BadImage(f"{source}: no such file; check the path") from None
     except IsADirectoryError:
@@ -72,7 +74,9 @@ def read(source: Path | str | Image.Image | np.ndarray, channels: int = 3) -> Pi
 def _bounded(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
-        raise BadImage(f"{name}: {image.width} x {image.height} is more than {limit} million pixels; shrink or tile it first")
+        raise BadImage(
+            f"{name}: {image.width} x {image.height} is more than {limit} million pixels; shrink or tile it first"
+        )
 
 
 def _from_pil(image: Image.Image, channels: int, name: str) -> Picture:

@@ -104,7 +104,9 @@ class Manifest:
         counts = count(self.of(split), exclusive)
         for domain in domains:
             if not counts[domain]:
-                raise UserError(f"domain {domain!r} has no {split} image in {self.root}; add images or remove the folder")
+                raise UserError(
+                    f"domain {domain!r} has no {split} image in {self.root}; add images or remove the folder"
+                )
         if exclusive:
             for empty in _empty_folders(self.root, split):
                 raise UserError(f"domain folder {empty} is empty; add images or remove it")

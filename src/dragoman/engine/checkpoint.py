@@ -15,8 +15,14 @@ from torch.optim import Optimizer
 from dragoman.errors import UserError
 
 
-def save(directory: Path, step: int, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer],
-         facts: dict[str, Any], keep: int) -> Path:
+def save(
+    directory: Path,
+    step: int,
+    modules: dict[str, nn.Module],
+    optimizers: dict[str, Optimizer],
+    facts: dict[str, Any],
+    keep: int,
+) -> Path:
     """Write `directory/<step>/`; it appears whole or not at all, and all but the last `keep` states are removed."""
     tensors = {f"{part}:{name}": t for part, module in modules.items() for name, t in module.state_dict().items()}
     numbers: dict[str, Any] = {}
@@ -63,7 +69,9 @@ def load(path: Path, modules: dict[str, nn.Module], optimizers: dict[str, Optimi
             _load_optimizer(optimizer, name, facts["optimizers"][name]["groups"], tensors)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"cannot resume from {path}: {reason}; delete that folder to resume from an earlier one") from None
+        raise UserError(
+            f"cannot resume from {path}: {reason}; delete that folder to resume from an earlier one"
+        ) from None
     return facts
 
 

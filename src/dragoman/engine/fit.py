@@ -115,7 +115,9 @@ class Run:
         for phase, (names, flags) in self.flags.items():
             if flags.any():
                 bad = ", ".join(name for name, flag in zip(names, flags.tolist(), strict=True) if flag)
-                raise NonFinite(f"{bad} of phase {phase} is not finite at step {self.step}; nothing was updated with it")
+                raise NonFinite(
+                    f"{bad} of phase {phase} is not finite at step {self.step}; nothing was updated with it"
+                )
 
     def _enter(self, number: int) -> None:
         """Put the networks that the stage updates in training mode, everything else in eval mode."""
@@ -127,7 +129,9 @@ class Run:
     def _parameters(self, phase: Phase) -> list[Tensor]:
         return [p for name in phase.updates for group in self.optimizers[name].param_groups for p in group["params"]]
 
-    def _compute(self, phase: Phase, batch: Batch, step: int, seed: tuple[int, ...]) -> tuple[list[Tensor], dict[str, Tensor]]:
+    def _compute(
+        self, phase: Phase, batch: Batch, step: int, seed: tuple[int, ...]
+    ) -> tuple[list[Tensor], dict[str, Tensor]]:
         """The phase's gradients with respect to exactly what it updates, and its raw terms."""
         self.method.requires_grad_(False)
         parameters = self._parameters(phase)
@@ -209,6 +213,10 @@ def fit(
     runtime.copy_from_main(method)
     run = Run(method, Averages(method, method.ema, ema_decay), runtime, method.stages(steps), seed, directory)
     resumed = resume and run.resume()
+    if not resumed:
+        first = run.stages[0]
+        run._enter(0)
+        run._probe(next(stream(first.data, 0, 0)).to(runtime.device), precision)
     for hook in hooks:
         hook.start(run)
     while run.step < run.steps:
@@ -219,9 +227,6 @@ def fit(
             stage.enter(run)
         slots = max(phase.repeat for phase in stage.phases)
         batches = stream(stage.data, number, done * slots)
-        if not resumed and run.step == 0:
-            first = next(stream(stage.data, number, 0))
-            run._probe(first.to(runtime.device), precision)
         run.flags.clear()
         for step in range(done, stage.steps):
             fresh = [next(batches).to(runtime.device) for _ in range(slots)]

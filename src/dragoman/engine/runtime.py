@@ -65,7 +65,9 @@ class Runtime:
 
     def seed(self, *key: int) -> None:
         """Seed torch by where in the run we are and by the rank; so resuming needs no generator's state."""
-        torch.manual_seed(int(np.random.SeedSequence([*key, self.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        torch.manual_seed(
+            int(np.random.SeedSequence([*key, self.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        )
 
     def average(self, gradients: list[Tensor], flags: Tensor) -> Tensor:
         """Average the gradients in place and add up the flags over the ranks, in one all_reduce."""

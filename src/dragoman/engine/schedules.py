@@ -6,4 +6,3 @@ from collections.abc import Callable
 def linear_decay(start: int, end: int) -> Callable[[int], float]:
     """1 until `start`, then linearly to 0 at `end`."""
     return lambda step: 1.0 if step < start else max(0.0, (end - step) / max(1, end - start))
-

@@ -26,7 +26,9 @@ def grid(rows: Sequence[Sequence[Tensor]], header: Sequence[str] = (), cell: int
     return canvas
 
 
-def translations(translator: Translator, images: Tensor, styles: int = 3, seed: int = 0) -> tuple[Image.Image, Image.Image | None]:
+def translations(
+    translator: Translator, images: Tensor, styles: int = 3, seed: int = 0
+) -> tuple[Image.Image, Image.Image | None]:
     """Every image [N, C, H, W] in every domain, in `styles` styles; and the masks of the first style, if there are any.
 
     With attributes, every image with each attribute flipped.

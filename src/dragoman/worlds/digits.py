@@ -54,7 +54,9 @@ def _draw(size: int, variants: int, seed: int, split: str) -> tuple[np.ndarray, 
     ink, digits = _enlarge(ink[mine], size), digits[mine]
     rng = np.random.default_rng([seed, split == "test"])
     domains = rng.permutation(np.arange(len(ink)) % len(COLOURS))
-    images = np.stack([_paint(ink[i % len(ink)].numpy(), domains[i % len(ink)], rng) for i in range(variants * len(ink))])
+    images = np.stack(
+        [_paint(ink[i % len(ink)].numpy(), domains[i % len(ink)], rng) for i in range(variants * len(ink))]
+    )
     return images, digits.repeat(variants), torch.from_numpy(domains).repeat(variants)
 
 

@@ -1,0 +1,356 @@
+"""The command line: parses and calls; holds no logic."""
+
+import contextlib
+import functools
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from dragoman.errors import UserError, suggest
+
+
+def methods(*, json: bool = False) -> None:
+    """List every method with its paper, the data it needs and its recipes.
+
+    Args:
+        json: Print JSON instead of a table.
+    """
+    from dragoman import methods as all_methods
+    from dragoman import recipes
+
+    found = {}
+    for name in all_methods.names():
+        method = all_methods.find(name)
+        mine = {r: recipes.summary(r) for r in recipes.names() if r.startswith(f"{name}.")}
+        found[name] = {"paper": method.paper, "needs": method.needs, "recipes": mine}
+    if json:
+        _print_json(found)
+        return
+    for name, facts in found.items():
+        table = Table(title=f"{name}: {facts['paper']}", caption=f"needs {facts['needs']}", title_justify="left",
+                      caption_justify="left", show_header=False, box=None)  # fmt: skip
+        for recipe, what in facts["recipes"].items():
+            table.add_row(recipe, what)
+        Console().print(table, "")
+
+
+def data_check(folder: tyro.conf.Positional[Path], /, *, json: bool = False) -> int:
+    """Say what is in a data set folder, what is wrong with it, and what to do.
+
+    Args:
+        folder: The data set: train/<domain>/*.jpg and test/<domain>/*.jpg, or a folder with metadata.jsonl.
+        json: Print JSON instead of tables.
+
+    Returns exit code 1 if something is wrong.
+    """
+    from dragoman.data.check import check
+    from dragoman.data.manifest import Manifest
+
+    with _progress("checking", len(Manifest.open(folder).rows)) as advance:
+        found = check(folder, advance)
+    if json:
+        _print_json(found.as_json())
+        return int(bool(found.problems))
+    console = Console()
+    domains = list(next(iter(found.counts.values())))
+    table = Table("split", *domains, title=f"images per {'domain' if found.exclusive else 'attribute'} of {folder}")
+    for split, counts in found.counts.items():
+        table.add_row(split, *(str(counts[d]) for d in domains))
+    console.print(table)
+    for title, values in (("size", found.sizes), ("mode", found.modes)):
+        shown = ", ".join(f"{k}: {v}" for k, v in list(values.items())[:6])
+        console.print(f"{title}: {shown}{f' and {len(values) - 6} more' if len(values) > 6 else ''}", highlight=False)
+    for kind in ("corrupt", "flat", "small", "duplicates"):
+        console.print(f"{kind}: {len(getattr(found, kind))}", highlight=False)
+    for line in found.problems or ["nothing is wrong"]:
+        console.print(f"- {line}", highlight=False, markup=False)
+    return int(bool(found.problems))
+
+
+def data_make(world: tyro.conf.Positional[str], out: tyro.conf.Positional[Path], /, *, size: int = 32) -> None:
+    """Write a built-in world as an ordinary data set folder with metadata.jsonl.
+
+    Args:
+        world: digits.
+        out: The folder to write; it must not exist.
+        size: Height and width in pixels.
+    """
+    from dragoman import worlds
+
+    manifest = worlds.make(world, out, size=size)
+    print(f"{len(manifest.rows)} images in {out}; next: dragoman data check {out}")
+
+
+def translate(
+    model: tyro.conf.Positional[Path],
+    inputs: tyro.conf.Positional[list[Path]],
+    /,
+    *,
+    to: str,
+    out: Path,
+    exemplar: Path | None = None,
+    seed: int = 0,
+    samples: int = 1,
+    device: str = "cpu",
+    quiet: bool = False,
+    json: bool = False,
+) -> int:
+    """Translate files or folders; any size and mode in, the same size out, names kept. Skips what is done already.
+
+    Args:
+        model: A model folder, for example runs/demo/model.
+        inputs: Image files, or folders of them.
+        to: The target domain; with attributes what to set, for example smiling,no-hat. What is not named comes from
+            a metadata.jsonl beside the input, else from the model's classifier.
+        out: Where to write.
+        exemplar: An image whose style to take, for methods that can.
+        seed: Of the random style; the same seed gives the same style to every image.
+        samples: Styles per image, with seeds from `seed` on; the files get -0, -1, ... .
+        device: cpu, cuda or mps.
+        quiet: No progress bar.
+        json: Print the summary as JSON.
+
+    Returns exit code 2 if nothing could be translated.
+    """
+    import dragoman
+    from dragoman.inference.files import plan, translate_files
+
+    if samples < 1:
+        raise UserError(f"--samples must be at least 1, got {samples}")
+    translator = dragoman.load(model, device)
+    jobs = plan(inputs, out, samples)
+    with _progress("translating", len(jobs), quiet) as advance:
+        summary = translate_files(translator, jobs, out, to, exemplar=exemplar, seed=seed, advance=advance, warn=_warn)
+    if json:
+        _print_json(vars(summary) | {"images_per_s": summary.images_per_s})
+    else:
+        print(f"{summary.translated} translated, {summary.skipped} were done already, {len(summary.failed)} left out; "
+              f"{summary.images_per_s:.1f} images/s; in {out}")  # fmt: skip
+    return 2 if summary.failed and not (summary.translated or summary.skipped) else 0
+
+
+def evaluate(
+    model: tyro.conf.Positional[Path],
+    data: tyro.conf.Positional[str],
+    /,
+    *,
+    metrics: tuple[str, ...] = ("domain_accuracy", "content_accuracy", "diversity"),
+    split: str = "test",
+    inputs: int = 400,
+    styles: int = 3,
+    seed: int = 0,
+    out: Path | None = None,
+    device: str = "cpu",
+    json: bool = False,
+) -> None:
+    """Measure a model on a data set; every number comes with its protocol.
+
+    Args:
+        model: A model folder.
+        data: A data set folder with train and test splits, or the name of a built-in world (digits).
+        metrics: Of domain_accuracy, content_accuracy, diversity, reverse_accuracy.
+        split: Split the inputs are taken from.
+        inputs: Most input images.
+        styles: Styles per input and target domain.
+        seed: Of styles and classifiers.
+        out: Also write metrics.json there.
+        device: cpu, cuda or mps.
+        json: Print JSON instead of a table.
+    """
+    import dragoman
+    from dragoman import run, worlds
+    from dragoman.metrics.protocol import Measure, Protocol
+
+    translator = dragoman.load(model, device)
+    source = worlds.open_source(data, translator.task)
+    protocol = Protocol(split=split, inputs=inputs, styles=styles, seed=seed)
+    measure = Measure(source.open("train"), source.open(split), protocol, metrics)
+    with Console(stderr=True).status("measuring"):
+        result = measure(translator)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        run.write_metrics(out, result)
+    if json:
+        _print_json(result)
+        return
+    print_metrics(result)
+
+
+def report(run: tyro.conf.Positional[Path], /) -> None:
+    """Write RUN/report.html again from what the run's folder holds.
+
+    Args:
+        run: The folder of a run, for example runs/demo.
+    """
+    from dragoman.report.html import report as write
+
+    print(write(run))
+
+
+TRAIN_HELP = """usage: dragoman train RECIPE [--method.FIELD VALUE] [--data.FIELD VALUE] [--train.FIELD VALUE]
+                      [--out DIR] [--resume] [--dry-run] [--quiet] [--json]
+       dragoman train --config RUN/config.json [...]
+
+Train a recipe: its networks, on its data, into runs/<recipe> with a model, pictures, metrics and a report.
+
+  --out DIR      the run's folder (default: runs/<recipe>)
+  --resume       continue the run in that folder, or begin it if there is none
+  --dry-run      build everything, run a few steps, print sizes, time and memory, write nothing
+  --config FILE  repeat the run of that config.json
+  --quiet        no progress bar
+  --json         print the metrics as JSON
+
+dragoman train RECIPE --help explains every field. The recipes:
+"""
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Train a recipe, or the experiment of a config.json."""
+    from dragoman import recipes, run
+
+    words = list(arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(TRAIN_HELP + "\n".join(f"  {name:40} {recipes.summary(name)}" for name in recipes.names()))
+        return
+    options = {flag: _take(words, flag, value=True) for flag in ("--out", "--config")}
+    switches = {flag: _take(words, flag, value=False) for flag in ("--resume", "--dry-run", "--quiet", "--json")}
+    if options["--config"]:
+        base = run.read_experiment(Path(options["--config"]))
+    elif words and not words[0].startswith("-"):
+        base = recipes.find(words.pop(0))
+    else:
+        raise UserError("name a recipe, or --config FILE; dragoman methods lists them")
+    experiment = _parse(type(base), words, f"dragoman train {base.recipe}", default=base)
+    if experiment.recipe != base.recipe:
+        raise UserError(f"--recipe cannot be changed; run: dragoman train {experiment.recipe}")
+    if switches["--dry-run"]:
+        run.plan(experiment, Console())
+        return
+    out = Path(options["--out"] or f"runs/{base.recipe}")
+    result = run.train(experiment, out, resume=bool(switches["--resume"]), quiet=bool(switches["--quiet"]))
+    if not result:
+        return
+    if switches["--json"]:
+        _print_json(result)
+        return
+    print_metrics(result)
+    print(f"{out / 'report.html'}\n{out / 'grid.png'}\nnext: dragoman translate {out / 'model'} IMAGE --to "
+          f"{next(iter(result['per_domain']))} --out translated")  # fmt: skip
+
+
+def print_metrics(result: dict[str, Any]) -> None:
+    """A table of metrics with their protocol."""
+    table = Table("metric", "value", caption=f"N = {result['n']}; {result['protocol']}", caption_justify="left")
+    for name, value in result["metrics"].items():
+        table.add_row(name, f"{value:.4f}")
+    Console().print(table)
+
+
+COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
+    "methods": (methods, "every method with its paper, the data it needs and its recipes"),
+    "data check": (data_check, "what is in a data set folder, what is wrong, what to do"),
+    "data make": (data_make, "write a built-in world as a data set folder"),
+    "train": (train, "train a recipe, or repeat a run"),
+    "translate": (translate, "translate files or folders with a model"),
+    "evaluate": (evaluate, "measure a model on a data set"),
+    "report": (report, "write the HTML report of a run again"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point: exit code 0, 1 for a negative answer, 2 for a user's mistake, 130 when interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: dragoman COMMAND ...\n\n" + "\n".join(f"  {n:12} {what}" for n, (_, what) in COMMANDS.items()))
+        print("\ndragoman COMMAND --help explains every field.")
+        return 0
+    if words[0] == "--version":
+        import dragoman
+
+        print(dragoman.__version__)
+        return 0
+    try:
+        name = " ".join(words[:2]) if words[0] == "data" else words[0]
+        if name not in COMMANDS:
+            raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
+        call, rest = COMMANDS[name][0], words[len(name.split()) :]
+        if call is train:
+            train(rest)
+            return 0
+        return _parse(_deferred(call), rest, f"dragoman {name}")() or 0
+    except UserError as error:
+        _warn(str(error))
+        return 2
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        _warn("interrupted; a training run continues with --resume")
+        return 130
+
+
+def _parse(what: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
+    """tyro, with its boxed complaints as one line."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(what, args=list(words), prog=prog, **settings)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        text = complaint.getvalue().split("For full helptext")[0]
+        text = re.sub(r"https?://\S+|For further information visit|[\u2500-\u257f]+", " ", text)
+        raise UserError(f"{' '.join(text.split())}; see {prog} --help") from None
+
+
+def _deferred(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
+    """The function as the parser sees it, but not called yet: its own errors and output are not the parser's."""
+
+    @functools.wraps(function)
+    def later(*args: Any, **kwargs: Any) -> Callable[[], Any]:
+        return functools.partial(function, *args, **kwargs)
+
+    return later
+
+
+def _take(words: list[str], flag: str, *, value: bool) -> str:
+    """Remove a flag (and its value) from the words; "" where it is not there."""
+    for place, word in enumerate(words):
+        if word == flag and not value:
+            del words[place]
+            return flag
+        if word == flag and value:
+            if place + 1 == len(words):
+                raise UserError(f"{flag} needs a value")
+            found = words[place + 1]
+            del words[place : place + 2]
+            return found
+        if value and word.startswith(f"{flag}="):
+            del words[place]
+            return word.partition("=")[2]
+    return ""
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _warn(line: str) -> None:
+    print(f"dragoman: {line}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _progress(what: str, total: int, quiet: bool = False) -> Any:
+    """A progress bar on stderr where that is a terminal; yields advance(n)."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda n: bar.advance(task, n)

@@ -1,0 +1,186 @@
+"""Many files through a translator: restartable, names kept, a bad image skipped and named."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dragoman.data.image import BadImage, Picture, find, read, write
+from dragoman.data.manifest import METADATA, Manifest, Row, code
+from dragoman.errors import UserError
+from dragoman.inference.translator import Translator
+
+SETTINGS = ".dragoman.json"
+BATCH_PIXELS = 2**18
+"""Pixels that go through the network at once."""
+
+
+@dataclass
+class Summary:
+    """What became of the files."""
+
+    translated: int = 0
+    skipped: int = 0
+    """Already there."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """One line for each bad image, by path."""
+    seconds: float = 0.0
+
+    @property
+    def images_per_s(self) -> float:
+        """Input images per second."""
+        return self.translated / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and where its translations go, one per style."""
+
+    source: Path
+    outputs: list[Path]
+
+
+def plan(inputs: Sequence[Path], out: Path, samples: int) -> list[Job]:
+    """What to translate to where: files keep their names, folders their tree; several samples get -0, -1, ... .
+
+    Raises:
+        UserError: an input does not exist, a folder has no image, or two inputs would get the same name.
+    """
+    jobs: list[Job] = []
+    taken: dict[Path, Path] = {}
+    for given in inputs:
+        if given.is_dir():
+            files = [(path, path.relative_to(given)) for path in find(given)]
+            if not files:
+                raise UserError(f"no image files in {given}; give a folder with .jpg or .png files")
+        elif given.exists():
+            files = [(given, Path(given.name))]
+        else:
+            raise UserError(f"{given}: no such file or folder; check the path")
+        for path, name in files:
+            if (other := taken.setdefault(name, path)) != path:
+                raise UserError(
+                    f"{other} and {path} would both be written to {out / name}; translate them in two calls"
+                )
+            named = (
+                [name] if samples == 1 else [name.with_name(f"{name.stem}-{k}{name.suffix}") for k in range(samples)]
+            )
+            jobs.append(Job(path, [out / n for n in named]))
+    return jobs
+
+
+def translate_files(
+    translator: Translator,
+    jobs: Sequence[Job],
+    out: Path,
+    to: str,
+    *,
+    exemplar: Path | None = None,
+    seed: int = 0,
+    advance: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Summary:
+    """Translate files; what is done already is skipped, and no output is ever half-written.
+
+    Args:
+        translator: The model.
+        jobs: From `plan`.
+        out: The output folder; it remembers its settings, so that different ones do not mix.
+        to: The target domain or attributes.
+        exemplar: The image whose style to take.
+        seed: Of the first sample's style; sample k has seed + k.
+        advance: Called with the number of inputs dealt with.
+        warn: Called with a line for each bad image.
+
+    Raises:
+        UserError: the output folder cannot be written or has translations of other settings.
+    """
+    settings = {
+        "model": translator.facts.get("sha256"),
+        "to": to,
+        "seed": seed,
+        "exemplar": str(exemplar) if exemplar else None,
+    }
+    _remember(out, settings)
+    style_of = None if exemplar is None else read(exemplar, translator.task.channels).tensor
+    summary, start = Summary(), time.perf_counter()
+    todo = [job for job in jobs if not all(path.exists() for path in job.outputs)]
+    summary.skipped = len(jobs) - len(todo)
+    advance(summary.skipped)
+    for group in _groups(todo, translator, to, summary, advance, warn):
+        images, codes = torch.stack([p.tensor for _, p, _ in group]), torch.stack([c for _, _, c in group])
+        for sample in range(len(group[0][0].outputs)):
+            styles = torch.stack([translator.style(c, seed + sample, style_of) for c in codes])
+            outputs, masks = translator.translate(images, codes, styles)
+            for number, (job, picture, _) in enumerate(group):
+                done = translator.finish(picture, outputs[number], None if masks is None else masks[number])
+                write(done.image, job.outputs[sample])
+        summary.translated += len(group)
+        advance(len(group))
+    summary.seconds = time.perf_counter() - start
+    return summary
+
+
+Item = tuple[Job, Picture, Tensor]
+
+
+def _groups(
+    jobs: Sequence[Job],
+    translator: Translator,
+    to: str,
+    summary: Summary,
+    advance: Callable[[int], None],
+    warn: Callable[[str], None],
+) -> Iterator[list[Item]]:
+    """Neighbouring images of one size, as many as fit."""
+    group: list[Item] = []
+    for job in jobs:
+        try:
+            picture = read(job.source, translator.task.channels)
+        except BadImage as error:
+            summary.failed[str(job.source)] = str(error)
+            warn(str(error))
+            advance(1)
+            continue
+        shape = picture.tensor.shape
+        if group and (shape != group[0][1].tensor.shape or (len(group) + 1) * shape[1] * shape[2] > BATCH_PIXELS):
+            yield group
+            group = []
+        group.append((job, picture, translator.code(to, picture.tensor, _known(job.source, translator))))
+    if group:
+        yield group
+
+
+def _known(path: Path, translator: Translator) -> Tensor | None:
+    """The code that a metadata.jsonl beside or above an input says it has, for models of attributes."""
+    if translator.task.exclusive:
+        return None
+    for folder in list(path.resolve().parents)[:3]:
+        if (folder / METADATA).is_file():
+            row = _rows(folder).get(path.resolve().relative_to(folder).as_posix())
+            if row and all(name in row.attributes for name in translator.domains):
+                return torch.tensor(code(row, translator.domains, exclusive=False))
+    return None
+
+
+@lru_cache
+def _rows(folder: Path) -> dict[str, Row]:
+    return {row.file_name: row for row in Manifest.open(folder).rows}
+
+
+def _remember(out: Path, settings: dict[str, object]) -> None:
+    """Note the settings in the output folder, or check that they are the ones it was made with."""
+    file = out / SETTINGS
+    try:
+        if file.exists() and (before := json.loads(file.read_text())) != settings:
+            name = next(k for k in settings if before.get(k) != settings[k])
+            raise UserError(f"{out} holds translations with another {name} ({before.get(name)}); use another --out")
+        out.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+    except OSError as error:
+        raise UserError(f"cannot write in {out}: {error.strerror or error}; choose another --out") from None
