@@ -27,7 +27,7 @@ def methods(*, json: bool = False) -> None:
     from dragoman import methods as all_methods
     from dragoman import recipes
 
-    found = {}
+    found: dict[str, Any] = {}
     for name in all_methods.names():
         method = all_methods.find(name)
         mine = {r: recipes.summary(r) for r in recipes.names() if r.startswith(f"{name}.")}

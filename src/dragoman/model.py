@@ -1,7 +1,6 @@
 """The model folder: config.json, model.safetensors and a model card; what leaves a training run."""
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,8 @@ def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], fac
     save_file(tensors, beside / "model.safetensors")
     record = ModelConfig(
         format=FORMAT, dragoman=dragoman.__version__, method=name_of(type(method)),
-        config=method.config.model_dump(mode="json"), task=method.task, sha256=_digest(beside / "model.safetensors"), facts=facts,
+        config=method.config.model_dump(mode="json"), task=method.task, facts=facts,
+        sha256=_digest(beside / "model.safetensors"),
     )  # fmt: skip
     (beside / "config.json").write_text(record.model_dump_json(indent=2) + "\n")
     (beside / "README.md").write_text(_card(method, record))
@@ -71,7 +71,7 @@ def load_model(path: Path) -> Translator:
     record = read_config(path)
     method_type = find(record.method)
     try:
-        config = method_type.Config.model_validate(record.config)
+        config = method_type.config_type.model_validate(record.config)
         method = method_type(config, record.task)
     except ValueError as error:
         raise UserError(f"{path / 'config.json'} was edited: {one_line(error)}; restore the original file") from None

@@ -274,8 +274,10 @@ def plan(experiment: Any_Experiment, console: Console) -> Plan:
     ]  # fmt: skip
     clock = _Clock()
     steps = 2 * max(phase[3] for phase in phases)
-    run = fit(method, stream, steps=max(steps, len(method.stages(steps))), seed=settings.seed, runtime=runtime, hooks=[clock],
-              ema_decay=settings.ema_decay, precision=settings.precision)  # fmt: skip
+    run = fit(
+        method, stream, steps=max(steps, len(method.stages(steps))), seed=settings.seed, runtime=runtime,
+        hooks=[clock], ema_decay=settings.ema_decay, precision=settings.precision,
+    )  # fmt: skip
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     if runtime.device.type == "cuda":
         peak = torch.cuda.max_memory_allocated() / 2**30

@@ -106,7 +106,7 @@ def _problems(found: Findings, manifest: Manifest, domains: tuple[str, ...]) -> 
     ):
         if files:
             lines.append(
-                f"{len(files)} {kind} image{'s' * (len(files) > 1)} ({files[0]}{', ...' if len(files) > 1 else ''}): {advice}"
+                f"{len(files)} {kind} image{'s' * (len(files) > 1)} ({files[0]}{', ...' * (len(files) > 1)}): {advice}"
             )
     if found.leaks:
         lines.append(
@@ -119,8 +119,10 @@ def _problems(found: Findings, manifest: Manifest, domains: tuple[str, ...]) -> 
     train = found.counts.get("train", {})
     if found.exclusive and train and min(train.values()) and max(train.values()) > 10 * min(train.values()):
         few, many = min(train, key=lambda d: train[d]), max(train, key=lambda d: train[d])
-        lines.append(f"{many} has {train[many]} train images, {few} only {train[few]}: domains are drawn equally often, "
-                     f"but add images of {few} if you can")  # fmt: skip
+        lines.append(
+            f"{many} has {train[many]} train images, {few} only {train[few]}: "
+            f"domains are drawn equally often, but add images of {few} if you can"
+        )
     if not found.exclusive:
         total = max(1, sum(row.split == "train" for row in manifest.rows))
         for name in domains:

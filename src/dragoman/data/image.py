@@ -1,6 +1,6 @@
 """Image files to tensors in [-1, 1] and back: the one place where either is converted."""
 
-import os
+import contextlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,10 +146,14 @@ def write(image: Image.Image, path: Path) -> None:
         image = image.convert("RGB" if image.mode == "RGBA" else "L")  # these formats have no transparency
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(beside, **({"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}))
-        os.replace(beside, path)
+        if path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
+            image.save(beside, quality=95)
+        else:
+            image.save(beside)
+        beside.replace(path)
     except (OSError, ValueError) as error:
-        beside.unlink(missing_ok=True) if path.parent.is_dir() else None
+        with contextlib.suppress(OSError):
+            beside.unlink()
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"cannot write {path}: {reason}; choose another --out") from None
 

@@ -30,4 +30,4 @@ class Averages(nn.ModuleDict):
 
     def nets(self, method: nn.Module) -> dict[str, nn.Module]:
         """The method's networks by name, averaged where an average is kept."""
-        return {name: self[name] if name in self else child for name, child in method.named_children()}
+        return dict(method.named_children()) | dict(self.items())

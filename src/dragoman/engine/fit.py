@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -170,7 +171,7 @@ class Run:
         """Time one forward and backward pass of each phase in each precision, then put back every buffer."""
         buffers = {name: value.clone() for name, value in self.method.state_dict().items()}
         phases = self.stage.phases
-        jobs = [lambda p=phase: self._compute(p, batch, 0, (self.seed, 0)) for phase in phases]
+        jobs = [partial(self._compute, phase, batch, 0, (self.seed, 0)) for phase in phases]
         self.precision_note = self.runtime.choose_precision(wish, jobs)
         self.method.load_state_dict(buffers)
 

@@ -92,7 +92,8 @@ class Method(nn.Module):
     """Networks of which a running average is kept."""
     frozen: ClassVar[Sequence[str]] = ()
     """Networks that no stage updates (feature extractors)."""
-    Config: ClassVar[type[Config]]
+    config_type: ClassVar[type[Config]]
+    """Its configuration; the defaults are the published values."""
 
     config: Config
     task: Task

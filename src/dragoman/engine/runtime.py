@@ -75,7 +75,7 @@ class Runtime:
             return flags
         flat = torch.cat([g.reshape(-1) for g in gradients] + [flags.to(gradients[0].dtype)])
         dist.all_reduce(flat)
-        pieces = flat.split([g.numel() for g in gradients] + [flags.numel()])
+        pieces: tuple[Tensor, ...] = flat.split([g.numel() for g in gradients] + [flags.numel()])
         for gradient, piece in zip(gradients, pieces, strict=False):
             gradient.copy_(piece.view(gradient.shape)).div_(self.world)
         return pieces[-1]
@@ -124,7 +124,7 @@ class Runtime:
         if self.world > 1 and dist.is_initialized():
             dist.destroy_process_group()
 
-    def choose_precision(self, wish: str, work: Iterable[Callable[[], None]]) -> str:
+    def choose_precision(self, wish: str, work: Iterable[Callable[[], object]]) -> str:
         """Set the precision: as wished, or for "auto" bf16 only where it does the run's own work at least 5 % faster.
 
         Args:

@@ -1,6 +1,7 @@
 """SDIT: scalable (one generator for every domain) and diverse (a latent code in the norms), localised by attention."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -73,10 +74,11 @@ class MLP(nn.Sequential):
     """M(z): two fully connected layers, 256 and 4096 units (6.4), giving the gamma and beta of every CIN block."""
 
     def __init__(self, z_dim: int, features: int, blocks: int):
-        super().__init__(nn.Linear(z_dim, 256), nn.ReLU(True), nn.Linear(256, 4 * features * blocks))
+        last = nn.Linear(256, 4 * features * blocks)
+        super().__init__(nn.Linear(z_dim, 256), nn.ReLU(True), last)
         gaussian(self)
         # Each block reads two gamma, then two beta; like every norm's scale, gamma starts at 1.
-        self[2].bias.data.view(blocks, 2, -1)[:, 0] = 1
+        last.bias.data.view(blocks, 2, -1)[:, 0] = 1
 
 
 class Generator(nn.Module):
@@ -139,10 +141,10 @@ class Discriminator(nn.Module):
 class SDIT(Method):
     """Scalable and Diverse Cross-domain Image Translation."""
 
-    paper = "Wang, Gonzalez-Garcia, van de Weijer, Herranz, SDIT: Scalable and Diverse Cross-domain Image Translation, ACM MM 2019"
+    paper = "Wang et al., SDIT: Scalable and Diverse Cross-domain Image Translation, ACM MM 2019; thesis ch. 6"
     needs = "unpaired images of two or more domains, or images with attributes"
     ema = ("E", "M", "G")
-    Config = SDITConfig
+    config_type = SDITConfig
     config: SDITConfig
 
     def __init__(self, config: SDITConfig, task: Task):
@@ -193,9 +195,9 @@ class SDIT(Method):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for E, M and G, one for D."""
-        settings = {"lr": self.config.lr, "betas": self.config.betas, "fused": True}
+        adam = partial(Adam, lr=self.config.lr, betas=self.config.betas, fused=True)
         generator = [p for net in (self.E, self.M, self.G) for p in net.parameters()]
-        return {"G": Adam(generator, **settings), "D": Adam(self.D.parameters(), **settings)}
+        return {"G": adam(generator), "D": adam(self.D.parameters())}
 
     def stages(self, steps: int) -> list[Stage]:
         """D at every step, E, M and G at every n_critic-th."""

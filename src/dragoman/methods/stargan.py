@@ -1,6 +1,7 @@
 """StarGAN: one generator for many domains, told the target domain at its input."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from pydantic import Field
@@ -62,7 +63,7 @@ class StarGAN(Method):
     paper = "Choi et al., StarGAN: Unified GANs for Multi-Domain Image-to-Image Translation, CVPR 2018"
     needs = "unpaired images of two or more domains, or images with attributes"
     ema = ("G",)
-    Config = StarGANConfig
+    config_type = StarGANConfig
     config: StarGANConfig
 
     def __init__(self, config: StarGANConfig, task: Task):
@@ -99,8 +100,8 @@ class StarGAN(Method):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for each of G and D."""
-        settings = {"lr": self.config.lr, "betas": self.config.betas, "fused": True}
-        return {"G": Adam(self.G.parameters(), **settings), "D": Adam(self.D.parameters(), **settings)}
+        adam = partial(Adam, lr=self.config.lr, betas=self.config.betas, fused=True)
+        return {"G": adam(self.G.parameters()), "D": adam(self.D.parameters())}
 
     def stages(self, steps: int) -> list[Stage]:
         """D at every step, G at every n_critic-th."""

@@ -39,8 +39,8 @@ class Protocol(Config):
     def text(self, inputs: int) -> str:
         """In one line, with the number of inputs there really were."""
         return (
-            f"{inputs} {self.split} images, each to every other domain, {self.styles} styles (seed {self.seed}); classifiers: "
-            f"4-layer CNN, {self.classifier_steps} steps on at most {self.classifier_images} real train images"
+            f"{inputs} {self.split} images, each to every other domain, {self.styles} styles (seed {self.seed}); "
+            f"classifiers: CNN, {self.classifier_steps} steps on at most {self.classifier_images} real train images"
         )
 
 

@@ -1,12 +1,14 @@
 """A small residual classifier for measurements: trained on real images, applied to translations."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """Four strided convolutions with batch norm, a mean over positions and one linear layer; any size from 16 pixels."""
+    """Four convolutions with batch norm, three of stride 2; mean over positions; one linear layer."""
 
     def __init__(self, channels: int, classes: int, width: int = 32):
         super().__init__()
@@ -14,7 +16,7 @@ class Classifier(nn.Module):
         self.body = nn.Sequential(
             *(
                 nn.Sequential(nn.Conv2d(i, o, 3, 2 if n else 1, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(True))
-                for n, (i, o) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+                for n, (i, o) in enumerate(pairwise(widths))
             )
         )
         self.head = nn.Linear(widths[-1], classes)
@@ -31,7 +33,7 @@ class Classifier(nn.Module):
 @torch.enable_grad()
 def train_classifier(images: Tensor, targets: Tensor, classes: int, *, steps: int = 300, batch: int = 64,
                      seed: int = 0) -> Classifier:  # fmt: skip
-    """Train a classifier from nothing with Adam and a one-cycle rate, images shifted by up to a sixteenth of their size.
+    """Train a classifier with AdamW and a one-cycle rate on images shifted by up to a sixteenth of their size.
 
     Args:
         images: [M, C, H, W] in [-1, 1].
