@@ -31,7 +31,7 @@ class Protocol(Config):
     """Styles per input and target domain, for methods that sample one."""
     classifier_images: int = 8000
     """Most real images of the train split that classifiers learn from."""
-    classifier_steps: int = 400
+    classifier_steps: int = 300
     """Steps a classifier is trained for."""
     seed: int = 0
     """Of styles and classifiers."""

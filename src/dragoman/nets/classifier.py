@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """Four convolutions with batch norm, three of stride 2; mean over positions; one linear layer."""
+    """Four convolutions with batch norm, the first three of stride 2; mean over positions; one linear layer."""
 
     def __init__(self, channels: int, classes: int, width: int = 32):
         super().__init__()
         widths = [channels, width, 2 * width, 4 * width, 4 * width]
         self.body = nn.Sequential(
             *(
-                nn.Sequential(nn.Conv2d(i, o, 3, 2 if n else 1, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(True))
+                nn.Sequential(nn.Conv2d(i, o, 3, 2 if n < 3 else 1, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(True))
                 for n, (i, o) in enumerate(pairwise(widths))
             )
         )
@@ -44,7 +44,7 @@ def train_classifier(images: Tensor, targets: Tensor, classes: int, *, steps: in
     """
     state = torch.get_rng_state()
     torch.manual_seed(seed)
-    net = Classifier(images.shape[1], classes)
+    net = Classifier(images.shape[1], classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
     shift = images.shape[-1] // 16
