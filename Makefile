@@ -13,8 +13,12 @@ setup: .venv/.installed
 
 # Trains sdit.digits (a few minutes on two cores), translates the test digits, measures and writes runs/demo.
 demo: setup
-	$(BIN)/dragoman train sdit.digits --out runs/demo --force
-	@$(BIN)/dragoman demo-commands
+	rm -rf runs/demo
+	$(BIN)/dragoman train sdit.digits --out runs/demo
+	@printf '%s\n' '' 'The same with your own folder, in which train/DOMAIN/*.jpg and test/DOMAIN/*.jpg are the images:' \
+	  '  $(BIN)/dragoman data check FOLDER' \
+	  '  $(BIN)/dragoman train sdit.folder --data.root FOLDER --out runs/mine' \
+	  '  $(BIN)/dragoman translate runs/mine/model PHOTO --to DOMAIN --out translated'
 
 test: setup
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -19,8 +19,14 @@ def load(path: str | Path, device: str = "cpu") -> "Translator":
         device: Where to run it.
 
     Raises:
-        UserError: a file of the folder is missing, damaged or was edited; a ValueError that says which.
+        UserError: a file of the folder is missing, damaged or was edited, or the device is not there; a ValueError
+            that says which.
     """
+    from dragoman.errors import UserError, one_line
     from dragoman.model import load_model
 
-    return load_model(Path(path)).to(device)
+    translator = load_model(Path(path))
+    try:
+        return translator.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device {device!r} cannot be used here: {one_line(error)}; use cpu") from None

@@ -8,14 +8,17 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
+from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
+from tyro.conf import Positional, arg
 
-from dragoman.errors import UserError, suggest
+from dragoman.errors import UserError, one_line, suggest
 
 
 def methods(*, json: bool = False) -> None:
@@ -43,7 +46,7 @@ def methods(*, json: bool = False) -> None:
         Console().print(table, "")
 
 
-def data_check(folder: tyro.conf.Positional[Path], /, *, json: bool = False) -> int:
+def data_check(folder: Annotated[Path, Positional, arg(metavar="FOLDER")], /, *, json: bool = False) -> int:
     """Say what is in a data set folder, what is wrong with it, and what to do.
 
     Args:
@@ -62,9 +65,10 @@ def data_check(folder: tyro.conf.Positional[Path], /, *, json: bool = False) -> 
         return int(bool(found.problems))
     console = Console()
     domains = list(next(iter(found.counts.values())))
-    table = Table("split", *domains, title=f"images per {'domain' if found.exclusive else 'attribute'} of {folder}")
+    title = f"images per {'domain' if found.exclusive else 'attribute'} of {folder}"
+    table = Table("split", *map(escape, domains), title=escape(title))
     for split, counts in found.counts.items():
-        table.add_row(split, *(str(counts[d]) for d in domains))
+        table.add_row(escape(split), *(str(counts[d]) for d in domains))
     console.print(table)
     for title, values in (("size", found.sizes), ("mode", found.modes)):
         shown = ", ".join(f"{k}: {v}" for k, v in list(values.items())[:6])
@@ -76,7 +80,13 @@ def data_check(folder: tyro.conf.Positional[Path], /, *, json: bool = False) -> 
     return int(bool(found.problems))
 
 
-def data_make(world: tyro.conf.Positional[str], out: tyro.conf.Positional[Path], /, *, size: int = 32) -> None:
+def data_make(
+    world: Annotated[str, Positional, arg(metavar="WORLD")],
+    out: Annotated[Path, Positional, arg(metavar="OUT")],
+    /,
+    *,
+    size: int = 32,
+) -> None:
     """Write a built-in world as an ordinary data set folder with metadata.jsonl.
 
     Args:
@@ -91,8 +101,8 @@ def data_make(world: tyro.conf.Positional[str], out: tyro.conf.Positional[Path],
 
 
 def translate(
-    model: tyro.conf.Positional[Path],
-    inputs: tyro.conf.Positional[list[Path]],
+    model: Annotated[Path, Positional, arg(metavar="MODEL")],
+    inputs: Annotated[list[Path], Positional, arg(metavar="INPUT [INPUT ...]")],
     /,
     *,
     to: str,
@@ -126,6 +136,8 @@ def translate(
 
     if samples < 1:
         raise UserError(f"--samples must be at least 1, got {samples}")
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed must be from 0 to {2**32 - 1}, got {seed}")
     translator = dragoman.load(model, device)
     jobs = plan(inputs, out, samples)
     with _progress("translating", len(jobs), quiet) as advance:
@@ -139,8 +151,8 @@ def translate(
 
 
 def evaluate(
-    model: tyro.conf.Positional[Path],
-    data: tyro.conf.Positional[str],
+    model: Annotated[Path, Positional, arg(metavar="MODEL")],
+    data: Annotated[str, Positional, arg(metavar="DATA")],
     /,
     *,
     metrics: tuple[str, ...] = ("domain_accuracy", "content_accuracy", "diversity"),
@@ -157,7 +169,7 @@ def evaluate(
     Args:
         model: A model folder.
         data: A data set folder with train and test splits, or the name of a built-in world (digits).
-        metrics: Of domain_accuracy, content_accuracy, diversity, reverse_accuracy.
+        metrics: Of domain_accuracy, content_accuracy, diversity, identity_distance, reverse_accuracy.
         split: Split the inputs are taken from.
         inputs: Most input images.
         styles: Styles per input and target domain.
@@ -173,11 +185,12 @@ def evaluate(
     translator = dragoman.load(model, device)
     source = worlds.open_source(data, translator.task)
     protocol = Protocol(split=split, inputs=inputs, styles=styles, seed=seed)
+    if out is not None:
+        run.make_folder(out)
     measure = Measure(source.open("train"), source.open(split), protocol, metrics)
     with Console(stderr=True).status("measuring"):
         result = measure(translator)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         run.write_metrics(out, result)
     if json:
         _print_json(result)
@@ -185,7 +198,7 @@ def evaluate(
     print_metrics(result)
 
 
-def report(run: tyro.conf.Positional[Path], /) -> None:
+def report(run: Annotated[Path, Positional, arg(metavar="RUN")], /) -> None:
     """Write RUN/report.html again from what the run's folder holds.
 
     Args:
@@ -290,6 +303,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         _warn(str(error))
         return 2
+    except ValidationError as error:  # a value out of range that only the library's own check sees
+        _warn(f"{one_line(error)}; see dragoman {name} --help")
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        _warn("not enough memory; take a smaller --train.batch-size, --data.size or --method.width, or smaller images")
+        return 2
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
@@ -307,8 +328,10 @@ def _parse(what: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
         if not stop.code:
             raise
         text = complaint.getvalue().split("For full helptext")[0]
-        text = re.sub(r"https?://\S+|For further information visit|[\u2500-\u257f]+", " ", text)
-        raise UserError(f"{' '.join(text.split())}; see {prog} --help") from None
+        text = re.sub(r"^\u256d.*", "", text, flags=re.MULTILINE)  # the box's upper border, with a title
+        text = " ".join(re.sub(r"https?://\S+|For further information visit|[\u2500-\u257f]+", " ", text).split())
+        text = re.sub(r" \[type=.*?input_type=\w+\]", "", text)
+        raise UserError(f"{text}; see {prog} --help") from None
 
 
 def _deferred(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
@@ -328,14 +351,16 @@ def _take(words: list[str], flag: str, *, value: bool) -> str:
             del words[place]
             return flag
         if word == flag and value:
-            if place + 1 == len(words):
+            found = words[place + 1] if place + 1 < len(words) else ""
+            if not found or found.startswith("--"):
                 raise UserError(f"{flag} needs a value")
-            found = words[place + 1]
             del words[place : place + 2]
             return found
         if value and word.startswith(f"{flag}="):
+            if not (found := word.partition("=")[2]):
+                raise UserError(f"{flag} needs a value")
             del words[place]
-            return word.partition("=")[2]
+            return found
     return ""
 
 

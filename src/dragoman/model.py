@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -14,7 +13,7 @@ import dragoman
 from dragoman.config import Config
 from dragoman.data.batch import Task
 from dragoman.engine.method import Method
-from dragoman.errors import UserError
+from dragoman.errors import UserError, one_line
 from dragoman.inference.translator import Translator
 from dragoman.methods import find, name_of
 
@@ -46,7 +45,8 @@ def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], fac
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     tensors = {
-        f"{name}.{key}": t.detach().cpu().contiguous()
+        # A copy of each, since networks may share a layer and safetensors refuses one tensor under two names.
+        f"{name}.{key}": t.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, net in nets.items()
         for key, t in net.state_dict().items()
     }
@@ -73,7 +73,7 @@ def load_model(path: Path) -> Translator:
     try:
         config = method_type.config_type.model_validate(record.config)
         method = method_type(config, record.task)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise UserError(f"{path / 'config.json'} was edited: {one_line(error)}; restore the original file") from None
     load_weights(path, method, record)
     facts = record.model_dump(exclude={"config", "task"})
@@ -89,14 +89,20 @@ def read_config(path: Path) -> ModelConfig:
     file = path / "config.json"
     if not path.is_dir():
         raise UserError(f"no model folder {path}; train one with: dragoman train RECIPE --out DIR")
+    if not (path / "model.safetensors").exists() and (path / "model").is_dir():
+        raise UserError(f"{path} is the folder of a run, not of a model; give {path / 'model'}")
     try:
-        return ModelConfig.model_validate_json(file.read_text())
+        record = ModelConfig.model_validate_json(file.read_text())
     except OSError:
         raise UserError(
             f"{path} is not a model folder: config.json is missing; give the folder .../model of a run"
         ) from None
     except ValueError as error:
         raise UserError(f"{file} is damaged or was edited: {one_line(error)}; restore the original file") from None
+    if record.format != FORMAT:
+        raise UserError(f"{file} has format {record.format}, this is dragoman {dragoman.__version__}, which reads "
+                        f"format {FORMAT}; use the version that wrote it ({record.dragoman})")  # fmt: skip
+    return record
 
 
 def load_weights(path: Path, method: Method, record: ModelConfig) -> None:
@@ -122,14 +128,6 @@ def load_weights(path: Path, method: Method, record: ModelConfig) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{file} does not fit {path / 'config.json'}: {reason}; copy the folder again") from None
-
-
-def one_line(error: Exception) -> str:
-    """What is wrong, in one line."""
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
-    return " ".join(str(error).split())
 
 
 def _digest(file: Path) -> str:

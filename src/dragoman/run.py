@@ -14,20 +14,22 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from safetensors import SafetensorError
 
 import dragoman
 from dragoman import recipes
 from dragoman.data.dataset import Dataset
+from dragoman.data.image import write, write_whole
 from dragoman.data.stream import Stream
 from dragoman.engine import checkpoint, hooks
 from dragoman.engine.fit import NonFinite, Run, fit
 from dragoman.engine.method import Method
 from dragoman.engine.runtime import Runtime
-from dragoman.errors import UserError
+from dragoman.errors import UserError, one_line
 from dragoman.inference.translator import Core, Translator
 from dragoman.methods import find
-from dragoman.metrics.protocol import Measure, collect, targets
-from dragoman.model import load_model, one_line, save_model
+from dragoman.metrics.protocol import Measure, Protocol, collect, targets
+from dragoman.model import load_model, save_model
 from dragoman.recipes.experiment import Experiment
 from dragoman.report.grids import translations
 
@@ -63,12 +65,11 @@ def train(experiment: Any_Experiment, out: Path, *, resume: bool = False, quiet:
         runtime.barrier()
         run, stream = _fit(experiment, method, data, test, out, runtime, resume, console)
         for line in stream.bad:
-            console.print(f"left out: {line}", markup=False, highlight=False)
+            console.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
         return _finish(run, experiment, data, test, split, out, console) if runtime.main else {}
-    except OSError as error:
-        raise UserError(
-            f"cannot write in {out}: {error.strerror or error}; free space or choose another --out"
-        ) from None
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise UserError(f"cannot write in {out}: {reason}; free space or choose another --out") from None
     except NonFinite as error:
         last = checkpoint.steps(out / "state")
         state = f"the last good state is {out / 'state' / str(last[-1])}" if last else "no state had been saved"
@@ -80,9 +81,12 @@ def train(experiment: Any_Experiment, out: Path, *, resume: bool = False, quiet:
 def open_data(experiment: Any_Experiment) -> tuple[Dataset, Dataset, str]:
     """The train images, those to look at and measure on, and which split the latter are."""
     data = experiment.data.open("train")
+    split = experiment.evaluate.split
     try:
-        return data, experiment.data.open(experiment.evaluate.split), experiment.evaluate.split
+        return data, experiment.data.open(split), split
     except UserError:
+        if split != Protocol().split:  # asked for by name
+            raise
         return data, data, "train"
 
 
@@ -126,15 +130,18 @@ def _fit(experiment: Any_Experiment, method: Method, data: Dataset, test: Datase
 
     def draw(core: Core, step: int) -> None:
         picture, _ = translations(Translator(core, method.task), probe.images)
-        (out / "samples").mkdir(exist_ok=True)
-        picture.save(out / "samples" / f"{step:07d}.png")
+        write(picture, out / "samples" / f"{step:07d}.png")
 
     log = out / "log.jsonl"
     used: list[Any] = [
         hooks.Log(log, settings.log_every, settings.batch_size),
         hooks.Draw(settings.grid_every, draw),
         hooks.Guard(
-            settings.grid_every, probe.images[rows], codes, lambda w: console.print(f"warning: {w}", markup=False), log
+            settings.grid_every,
+            probe.images[rows],
+            codes,
+            lambda w: console.print(f"warning: {w}", markup=False, soft_wrap=True),
+            log,
         ),
         hooks.Save(settings.save_every, settings.keep),
         Bar(console, settings.batch_size),
@@ -158,9 +165,18 @@ def _prepare(out: Path, experiment: Any_Experiment, resume: bool) -> None:
         _same_run(read_experiment(config), experiment, out)
     elif out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty; use --resume to continue that run, or another --out")
+    make_folder(out)
+    write_whole(config, f"{experiment.model_dump_json(indent=2)}\n".encode())
+
+
+def make_folder(out: Path) -> None:
+    """Make an output folder before any work is done for it.
+
+    Raises:
+        UserError: it cannot be made.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        config.write_text(experiment.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise UserError(f"cannot write in {out}: {error.strerror or error}; choose another --out") from None
 
@@ -186,7 +202,7 @@ def read_experiment(path: Path) -> Any_Experiment:
     """
     try:
         text = path.read_text()
-        name = json.loads(text)["recipe"]
+        name = str(json.loads(text)["recipe"])
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; give the config.json of a run") from None
     except (ValueError, KeyError, TypeError):
@@ -201,16 +217,17 @@ def _finish(
     run: Run, experiment: Any_Experiment, data: Dataset, test: Dataset, split: str, out: Path, console: Console
 ) -> dict[str, Any]:
     """Write environment, model, pictures, metrics and report."""
-    (out / "environment.json").write_text(json.dumps(environment(run.runtime, run.precision_note), indent=2) + "\n")
+    facts = environment(run.runtime, run.precision_note)
+    write_whole(out / "environment.json", f"{json.dumps(facts, indent=2)}\n".encode())
     console.print("saving the model", highlight=False)
     facts = {"recipe": experiment.recipe, "steps": run.step, "seed": experiment.train.seed}
     save_model(out / "model", run.method, run.averages.nets(run.method), facts)
     translator = load_model(out / "model").to(run.runtime.device)
     probe = collect(test, 10, 1)
     picture, masks = translations(translator, probe.images)
-    picture.save(out / "grid.png")
+    write(picture, out / "grid.png")
     if masks is not None:
-        masks.save(out / "masks.png")
+        write(masks, out / "masks.png")
     console.print("measuring (classifiers are trained on real images first)", highlight=False)
     protocol = experiment.evaluate.model_copy(update={"split": split})
     result = Measure(data, test, protocol)(translator)
@@ -224,7 +241,7 @@ def _finish(
 def write_metrics(out: Path, result: dict[str, Any]) -> None:
     """metrics.json: every number at the top, how it was measured below."""
     flat = result["metrics"] | {k: v for k, v in result.items() if k != "metrics"}
-    (out / "metrics.json").write_text(json.dumps(flat, indent=2) + "\n")
+    write_whole(out / "metrics.json", f"{json.dumps(flat, indent=2)}\n".encode())
 
 
 def environment(runtime: Runtime, precision: str) -> dict[str, Any]:

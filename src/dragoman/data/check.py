@@ -102,7 +102,7 @@ def _problems(found: Findings, manifest: Manifest, domains: tuple[str, ...]) -> 
     for kind, files, advice in (
         ("damaged", found.corrupt, "replace or remove them; training leaves them out"),
         ("blank", found.flat, "remove them; training leaves them out"),
-        ("under 8 pixels", found.small, "remove them; training leaves them out"),
+        ("tiny (under 8 pixels)", found.small, "remove them; training leaves them out"),
     ):
         if files:
             lines.append(

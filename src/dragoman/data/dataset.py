@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from dragoman.config import Config
@@ -59,10 +59,17 @@ class Folder(DataConfig):
     """Shorter side after resizing, before a random crop of `size`; `size` itself if not given."""
     flip: bool = True
     """Mirror half of the training images."""
-    channels: int = Field(3, ge=1)
+    channels: int = 3
     """3 for colour, 1 for grey."""
     domains: tuple[str, ...] | None = None
     """Use only these domains or attributes, in this order."""
+
+    @field_validator("channels")
+    @classmethod
+    def _grey_or_colour(cls, channels: int) -> int:
+        if channels not in (1, 3):
+            raise ValueError(f"channels must be 3 (colour) or 1 (grey), got {channels}")
+        return channels
 
     def open(self, split: str) -> "FolderDataset":
         """The images of a split.
@@ -85,6 +92,9 @@ class FolderDataset:
         if config.domains is not None:
             if missing := set(config.domains) - set(domains):
                 raise UserError(f"no domain {sorted(missing)[0]!r} in {config.root}; there is: {', '.join(domains)}")
+            if exclusive and len(set(config.domains)) < 2:
+                raise UserError(f"--data.domains names only {', '.join(config.domains) or 'nothing'}; "
+                                f"translation needs two of: {', '.join(domains)}")  # fmt: skip
             domains = config.domains
         self.manifest, self.split = manifest, split
         self.task = Task(domains=domains, exclusive=exclusive, size=config.size, channels=config.channels)

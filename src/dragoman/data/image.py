@@ -1,6 +1,7 @@
 """Image files to tensors in [-1, 1] and back: the one place where either is converted."""
 
 import contextlib
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from dragoman.errors import UserError
+from dragoman.errors import UserError, one_line
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 MAX_PIXELS = 100_000_000
@@ -45,33 +46,29 @@ def read(source: Path | str | Image.Image | np.ndarray, channels: int = 3) -> Pi
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, channels)
-    if isinstance(source, Image.Image):
-        return _from_pil(source, channels, "the image")
+    name = "the image" if isinstance(source, Image.Image) else str(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
-                _bounded(image, str(source))
-                image.load()
-                return _from_pil(image, channels, str(source))
+            warnings.simplefilter("ignore")  # about large images, which are refused here, and about odd tags
+            if isinstance(source, Image.Image):
+                return _from_pil(source, channels, name)
+            with Image.open(source) as opened:
+                return _from_pil(opened, channels, name)
     except BadImage:
         raise
     except UnidentifiedImageError:
-        raise BadImage(f"{source}: not an image file; remove it or convert it to PNG or JPEG") from None
+        raise BadImage(f"{name}: not an image file; remove it or convert it to PNG or JPEG") from None
     except Image.DecompressionBombError:
-        raise BadImage(
-            f"{source}: more than {MAX_PIXELS // 1_000_000} million pixels; shrink or tile it first"
-        ) from None
-    except FileNotFoundError:
-        raise BadImage(f"{source}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise BadImage(f"{source}: is a folder, not an image file") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise BadImage(f"{source}: damaged image ({reason}); replace or remove it") from None
+        raise BadImage(f"{name}: more than {MAX_PIXELS // 1_000_000} million pixels; shrink or tile it first") from None
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged bytes
+        if isinstance(error, OSError) and error.errno:
+            raise BadImage(f"{name}: {error.strerror}; check the path") from None
+        raise BadImage(f"{name}: damaged image ({one_line(error)}); replace or remove it") from None
 
 
 def _bounded(image: Image.Image, name: str) -> None:
+    if not image.width * image.height:
+        raise BadImage(f"{name}: has no pixels ({image.width} x {image.height}); replace or remove it")
     if image.width * image.height > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
         raise BadImage(
@@ -141,21 +138,35 @@ def write(image: Image.Image, path: Path) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    beside = path.with_name(f".{path.stem}.tmp{path.suffix}")
     if path.suffix.lower() in (".jpg", ".jpeg", ".bmp", ".ppm", ".pgm") and image.mode in ("RGBA", "LA"):
         image = image.convert("RGB" if image.mode == "RGBA" else "L")  # these formats have no transparency
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
-            image.save(beside, quality=95)
-        else:
-            image.save(beside)
-        beside.replace(path)
+        kind = Image.registered_extensions().get(path.suffix.lower())
+        if kind is None:
+            raise ValueError(f"unknown file extension {path.suffix!r}")
+        buffer = io.BytesIO()  # Pillow takes half a write to a full disk for a whole one
+        image.save(buffer, kind, **({"quality": 95} if kind in ("JPEG", "WEBP") else {}))
     except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {path}: {one_line(error)}; choose another format") from None
+    write_whole(path, buffer.getvalue())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, and its folder if there is none: whole or not at all.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot write {path}: {reason}; choose another --out") from None
+        reason = error.strerror or error
+        raise UserError(f"cannot write {path}: {reason}; free space or choose another place") from None
 
 
 def find(folder: Path) -> list[Path]:

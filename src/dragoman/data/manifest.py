@@ -1,16 +1,17 @@
 """A data set as rows: folders are domains, or one metadata.jsonl beside the images says more."""
 
+import codecs
 import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import NonNegativeInt, ValidationError
 
 from dragoman.config import Config
 from dragoman.data.image import find
-from dragoman.errors import UserError
+from dragoman.errors import UserError, one_line
 
 METADATA = "metadata.jsonl"
 
@@ -24,7 +25,7 @@ class Row(Config):
     """"train", "test" or another name."""
     domain: str | None = None
     """The exclusive domain."""
-    attributes: dict[str, int] = {}
+    attributes: dict[str, NonNegativeInt] = {}
     """Attributes: 0 or 1 for binary ones, a class number for others."""
     group: str | None = None
     """Images of one group show the same place or thing."""
@@ -129,11 +130,12 @@ def code(row: Row, domains: tuple[str, ...], exclusive: bool) -> list[float]:
 
 def _from_folders(root: Path) -> list[Row]:
     rows = []
+    split_folders = (root / "train").is_dir() or (root / "test").is_dir()
     for path in find(root):
         parts = path.relative_to(root).parts
-        if len(parts) == 1:
+        if len(parts) < 2 + split_folders:
             continue  # beside the domains: not part of any
-        split, domain = (parts[0], parts[1]) if len(parts) > 2 else ("train", parts[0])
+        split, domain = parts[:2] if split_folders else ("train", parts[0])
         rows.append(Row(file_name=path.relative_to(root).as_posix(), split=split, domain=domain))
     return rows
 
@@ -146,16 +148,15 @@ def _empty_folders(root: Path, split: str) -> list[Path]:
 
 def _from_metadata(root: Path) -> list[Row]:
     rows = []
-    for number, line in enumerate((root / METADATA).read_text().splitlines(), 1):
+    text = (root / METADATA).read_bytes().removeprefix(codecs.BOM_UTF8)
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         where = f"{root / METADATA} line {number}"
         try:
             row = Row.model_validate_json(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "the line"
-            raise UserError(f"{where}: {field}: {first['msg']}; correct or remove the line") from None
+            raise UserError(f"{where}: {one_line(error)}; correct or remove the line") from None
         if Path(row.file_name).is_absolute() or ".." in Path(row.file_name).parts:
             raise UserError(f"{where}: file_name {row.file_name!r} must stay inside the folder; use a relative path")
         rows.append(row)

@@ -21,7 +21,7 @@ Item = tuple[Tensor, Tensor, list[str]]
 
 
 @dataclass
-class Draws(TorchDataset[Item]):
+class Draws(TorchDataset[Item | UserError]):
     """Draw number n of a data set, the same for ever: its image, augmentation and all depend on (seed, n) alone.
 
     An exclusive domain is drawn first, uniformly, then one of its images; both with replacement.
@@ -37,7 +37,8 @@ class Draws(TorchDataset[Item]):
         self.groups = [column.nonzero()[:, 0] for column in columns]
         self._key = np.random.SeedSequence(self.seed).generate_state(2, np.uint64)
 
-    def __getitem__(self, number: int) -> Item:
+    def __getitem__(self, number: int) -> Item | UserError:
+        """The draw, or the error: raised in a worker, it would arrive as the text of a traceback."""
         rng = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, number]))
         bad: list[str] = []
         for _ in range(ATTEMPTS):
@@ -47,7 +48,7 @@ class Draws(TorchDataset[Item]):
                 return self.dataset.load(index, rng), self.dataset.labels[index], bad
             except BadImage as error:
                 bad.append(str(error))
-        raise UserError(f"{ATTEMPTS} draws in a row gave no usable image, the last one: {bad[-1]}")
+        return UserError(f"{ATTEMPTS} draws in a row gave no usable image, the last one: {bad[-1]}")
 
 
 class _Numbers(Sampler[list[int]]):
@@ -89,11 +90,17 @@ class Stream:
             collate_fn=_collate,
             pin_memory=torch.cuda.is_available(),
         )
-        for batch, bad in loader:
+        for drawn in loader:
+            if isinstance(drawn, UserError):
+                raise drawn
+            batch, bad = drawn
             self.bad.update(dict.fromkeys(bad))
             yield batch
 
 
-def _collate(items: list[Item]) -> tuple[Batch, list[str]]:
+def _collate(items: list[Item | UserError]) -> tuple[Batch, list[str]] | UserError:
+    for item in items:
+        if isinstance(item, UserError):
+            return item
     images, labels, bad = zip(*items, strict=True)
     return Batch(image=torch.stack(images), label=torch.stack(labels)), [text for texts in bad for text in texts]

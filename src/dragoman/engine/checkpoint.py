@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dragoman.errors import UserError
+from dragoman.errors import UserError, one_line
 
 
 def save(
@@ -34,7 +35,9 @@ def save(
     beside = directory / f".{step}.tmp"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    save_file({key: t.detach().contiguous() for key, t in tensors.items()}, beside / "state.safetensors")
+    # A copy of each, since a layer that two networks share is one tensor under two names, which safetensors refuses.
+    plain = {key: t.detach().to("cpu", copy=True, memory_format=torch.contiguous_format) for key, t in tensors.items()}
+    save_file(plain, beside / "state.safetensors")
     (beside / "state.json").write_text(json.dumps({"step": step, "optimizers": numbers} | facts, indent=1))
     for path in beside.iterdir():
         _sync(path)
@@ -52,14 +55,18 @@ def steps(directory: Path) -> list[int]:
     return sorted(int(p.name) for p in directory.glob("*") if p.name.isdigit())
 
 
-def load(path: Path, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> dict[str, Any]:
-    """Read a state into modules and optimisers; returns its facts.
+def load(
+    path: Path, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer], needs: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Read a state into modules and optimisers; returns its facts, "step" and those named by `needs` among them.
 
     Raises:
         UserError: a file is missing or damaged, or the state belongs to other networks.
     """
     try:
         facts: dict[str, Any] = json.loads((path / "state.json").read_text())
+        if (step := facts["step"]) != int(path.name):
+            raise ValueError(f"state.json says step {step}")
         tensors = load_file(path / "state.safetensors")
         groups: dict[str, Tensor] = {}
         for part, module in modules.items():
@@ -67,8 +74,10 @@ def load(path: Path, modules: dict[str, nn.Module], optimizers: dict[str, Optimi
             module.load_state_dict(groups)
         for name, optimizer in optimizers.items():
             _load_optimizer(optimizer, name, facts["optimizers"][name]["groups"], tensors)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+        for name in needs:
+            facts[name]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)[:160]
         raise UserError(
             f"cannot resume from {path}: {reason}; delete that folder to resume from an earlier one"
         ) from None

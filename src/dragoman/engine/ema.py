@@ -24,7 +24,8 @@ class Averages(nn.ModuleDict):
         keep = min(self.decay, (1 + step) / (10 + step))
         for name, average in self.items():
             live = method.get_submodule(name)
-            torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - keep)
+            if list(live.parameters()):  # a network may have none
+                torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - keep)
             for mine, theirs in zip(average.buffers(), live.buffers(), strict=True):
                 mine.copy_(theirs)
 

@@ -84,7 +84,7 @@ class Run:
         self.method.eval()
         try:
             with torch.no_grad():
-                yield self.method.translator(self.averages.nets(self.method))
+                yield self.method.translator(self.averages.nets(self.method)).eval()
         finally:
             for module, mode in training.items():
                 module.training = mode
@@ -106,7 +106,8 @@ class Run:
         if not known or self.directory is None:
             return False
         modules = {"method": self.method, "averages": self.averages}
-        facts = checkpoint.load(self.directory / "state" / str(known[-1]), modules, self.optimizers)
+        newest = self.directory / "state" / str(known[-1])
+        facts = checkpoint.load(newest, modules, self.optimizers, needs=["precision", "precision_note"])
         self.step, self.runtime.precision = facts["step"], facts["precision"]
         self.precision_note = facts["precision_note"]
         return True
@@ -158,14 +159,18 @@ class Run:
         self.flags[phase.name] = ([*losses, "the gradient"], flags if before is None else before[1] + flags)
         if self.runtime.device.type == "cpu":
             self.check()
+        self._apply(phase, step, flags)
+        self.losses |= {f"{phase.name}/{name}": loss.detach() for name, loss in losses.items()}
+
+    def _apply(self, phase: Phase, step: int, flags: Tensor) -> None:
+        """Step the phase's optimisers, unless a flag is set: fused ones see that on the device, so nothing waits."""
+        found_inf = flags.amax().clamp(max=1)  # the flags count ranks, and the kernels compare with exactly 1
         for name in phase.updates:
             optimizer = self.optimizers[name]
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * at(phase.lr, step)
-            # A fused optimiser skips the update on the device when found_inf is set, so the loop need not wait for it.
-            optimizer.grad_scale, optimizer.found_inf = None, flags.amax()  # type: ignore[attr-defined]
+            optimizer.grad_scale, optimizer.found_inf = None, found_inf  # type: ignore[attr-defined]
             optimizer.step()
-        self.losses |= {f"{phase.name}/{name}": loss.detach() for name, loss in losses.items()}
 
     def _probe(self, batch: Batch, wish: str) -> None:
         """Time one forward and backward pass of each phase in each precision, then put back every buffer."""
@@ -225,10 +230,14 @@ def fit(
         stage = run.stages[number]
         run._enter(number)
         if stage.enter and done == 0:
+            runtime.seed(seed, run.step, len(stage.phases))  # a key that no phase has
             stage.enter(run)
+            runtime.copy_from_main(method)  # every rank goes on with the same draw
         slots = max(phase.repeat for phase in stage.phases)
         batches = stream(stage.data, number, done * slots)
+        run.check()  # what happened in the last stage, before its flags are forgotten
         run.flags.clear()
+        run.losses.clear()  # nor are its terms logged any longer
         for step in range(done, stage.steps):
             fresh = [next(batches).to(runtime.device) for _ in range(slots)]
             for which, phase in enumerate(stage.phases):

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dragoman.data.image import BadImage, Picture, find, read, write
+from dragoman.data.image import BadImage, Picture, find, read, write, write_whole
 from dragoman.data.manifest import METADATA, Manifest, Row, code
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
@@ -51,11 +51,16 @@ def plan(inputs: Sequence[Path], out: Path, samples: int) -> list[Job]:
     Raises:
         UserError: an input does not exist, a folder has no image, or two inputs would get the same name.
     """
+    if not inputs:
+        raise UserError("nothing to translate; name image files or folders")
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
     for given in inputs:
         if given.is_dir():
-            files = [(path, path.relative_to(given)) for path in find(given)]
+            found = find(given)
+            if out.resolve() != given.resolve():  # what was translated before is no input
+                found = [path for path in found if out.resolve() not in path.resolve().parents]
+            files = [(path, path.relative_to(given)) for path in found]
             if not files:
                 raise UserError(f"no image files in {given}; give a folder with .jpg or .png files")
         elif given.exists():
@@ -63,6 +68,8 @@ def plan(inputs: Sequence[Path], out: Path, samples: int) -> list[Job]:
         else:
             raise UserError(f"{given}: no such file or folder; check the path")
         for path, name in files:
+            if (out / name).resolve() == path.resolve():
+                raise UserError(f"{path} would be written onto itself; choose another --out")
             if (other := taken.setdefault(name, path)) != path:
                 raise UserError(
                     f"{other} and {path} would both be written to {out / name}; translate them in two calls"
@@ -106,8 +113,10 @@ def translate_files(
         "seed": seed,
         "exemplar": str(exemplar) if exemplar else None,
     }
-    _remember(out, settings)
+    known = translator.code(to, given=torch.zeros(len(translator.domains)))  # a mistake is found before any writing
     style_of = None if exemplar is None else read(exemplar, translator.task.channels).tensor
+    translator.style(known, seed, style_of)
+    _remember(out, settings)
     summary, start = Summary(), time.perf_counter()
     todo = [job for job in jobs if not all(path.exists() for path in job.outputs)]
     summary.skipped = len(jobs) - len(todo)
@@ -177,10 +186,14 @@ def _remember(out: Path, settings: dict[str, object]) -> None:
     """Note the settings in the output folder, or check that they are the ones it was made with."""
     file = out / SETTINGS
     try:
-        if file.exists() and (before := json.loads(file.read_text())) != settings:
-            name = next(k for k in settings if before.get(k) != settings[k])
+        if not file.exists():
+            write_whole(file, json.dumps(settings).encode())
+        elif (before := dict(json.loads(file.read_text()))) != settings:
+            name = next(k for k in [*settings, *before] if before.get(k) != settings.get(k))
             raise UserError(f"{out} holds translations with another {name} ({before.get(name)}); use another --out")
-        out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(settings))
+    except UserError:
+        raise
+    except (ValueError, TypeError):
+        raise UserError(f"{file} is damaged; remove it, or use another --out") from None
     except OSError as error:
         raise UserError(f"cannot write in {out}: {error.strerror or error}; choose another --out") from None

@@ -20,7 +20,7 @@ Source = Path | str | Image.Image | np.ndarray
 class Core(nn.Module):
     """The translation itself, tensors only, so that it exports."""
 
-    stride: ClassVar[int] = 4
+    stride: int = 4
     """Height and width must be multiples of this."""
     smallest: ClassVar[int] = 16
     """Least height and width; smaller images are padded to it."""
@@ -79,6 +79,8 @@ class Translator:
     """
 
     def __init__(self, core: Core, task: Task, facts: dict[str, Any] | None = None):
+        # The layout of training, so that a model that was saved and loaded gives the same image bit for bit.
+        core.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.core = core.eval().requires_grad_(False)
         self.task = task
         self.facts = facts or {}
@@ -140,8 +142,10 @@ class Translator:
             return self.task.code(self._known(to))
         wanted: dict[str, float] = {}
         for word in filter(None, (word.strip() for word in to.split(","))):
-            plain = word.removeprefix("no-") if word not in self.domains else word
-            wanted[self._known(plain)] = float(plain == word)
+            unset = _plain(word).startswith("no-") and _plain(word) not in map(_plain, self.domains)
+            name = self._known(word[3:] if unset else word)
+            if wanted.setdefault(name, float(not unset)) == float(unset):
+                raise UserError(f"--to both sets and unsets {name}: {to!r}; name it once")
         if not wanted:
             raise UserError(f"--to is empty; name attributes of {', '.join(self.domains)}")
         if given is None and len(wanted) < len(self.domains):
@@ -155,7 +159,7 @@ class Translator:
 
     def _known(self, name: str) -> str:
         for domain in self.domains:
-            if domain.lower().replace("_", "-") == name.lower().replace("_", "-"):
+            if _plain(domain) == _plain(name):
                 return domain
         raise UserError(f"unknown domain {name!r} in --to; {suggest(name, list(self.domains))}")
 
@@ -194,6 +198,10 @@ class Translator:
         image, mask = self.core(padded, c.to(self.device), s.to(self.device))
         window = (..., slice(top, top + x.shape[-2]), slice(left, left + x.shape[-1]))
         return image[window].float().cpu(), None if mask is None else mask[window].float().cpu()
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def _pad(x: Tensor, stride: int, smallest: int) -> tuple[Tensor, tuple[int, int]]:

@@ -28,10 +28,12 @@ class SDITConfig(Config):
 
     width: int = Field(64, ge=1)
     """Channels of the first layer of E and D."""
+    downs: int = Field(2, ge=1, le=4)
+    """Strided convolutions of E, and transposed ones of G; fewer keep small images sharp."""
     blocks: int = Field(6, ge=1)
     """Residual blocks of each of E, T^c and T^a."""
     cin_blocks: int = Field(4, ge=1)
-    """Residual blocks of T^c, from the first, whose norms are conditional; M has 16 width numbers for each."""
+    """Residual blocks of T^c, from the first, whose norms are conditional; M has 4 F numbers for each."""
     d_layers: int = Field(6, ge=1)
     """Strided convolutions of D; size / 2^d_layers pixels remain."""
     z_dim: int = Field(8, ge=1)
@@ -54,12 +56,19 @@ class SDITConfig(Config):
     """lambda_FAKE, Eq. 6.8."""
     w_lat: float = Field(800, ge=0)
     """lambda_LAT, Eq. 6.8; the thesis prints the values of lambda_LAT and lambda_REC swapped."""
+    w_lat_d: float | None = Field(None, gt=0)
+    """lambda_LAT in D's step, if it is to differ: a large one there turns D from a critic into a regressor of z."""
     w_rec: float = 10
     """lambda_REC, Eq. 6.8."""
     lr: float = Field(1e-4, gt=0)
     """Learning rate, decaying linearly to 0 over the last half of the steps."""
     betas: tuple[float, float] = (0.5, 0.999)
     """Of Adam."""
+
+    @property
+    def features(self) -> int:
+        """Channels F of the bottleneck."""
+        return self.width * 2**self.downs
 
     @model_validator(mode="after")
     def _consistent(self) -> "SDITConfig":
@@ -76,7 +85,7 @@ class MLP(nn.Sequential):
     def __init__(self, z_dim: int, features: int, blocks: int):
         last = nn.Linear(256, 4 * features * blocks)
         super().__init__(nn.Linear(z_dim, 256), nn.ReLU(True), last)
-        gaussian(self)
+        gaussian(self, std=None)  # at the 0.02 of the convolutions z would leave no trace for F_rec to find
         # Each block reads two gamma, then two beta; like every norm's scale, gamma starts at 1.
         last.bias.data.view(blocks, 2, -1)[:, 0] = 1
 
@@ -86,7 +95,7 @@ class Generator(nn.Module):
 
     def __init__(self, channels: int, config: SDITConfig):
         super().__init__()
-        self.cin, width = config.cin, 4 * config.width
+        self.cin, width = config.cin, config.features
         conditional = 0 if config.cin == "none" else config.cin_blocks
         self.content = nn.ModuleList(
             CINResBlock(width) if i < conditional else ResBlock(width) for i in range(config.blocks)
@@ -100,7 +109,7 @@ class Generator(nn.Module):
             if config.attention
             else None
         )  # fmt: skip
-        self.decoder = Decoder(channels, config.width)
+        self.decoder = Decoder(channels, config.width, config.downs)
 
     def forward(self, e: Tensor, m: Tensor) -> tuple[Tensor, Tensor | None]:
         """e = E(x, l) [N, F, h, w] and M(z) to the image [N, C, H, W] and the attention a [N, 1 or F, h, w]."""
@@ -149,12 +158,12 @@ class SDIT(Method):
 
     def __init__(self, config: SDITConfig, task: Task):
         super().__init__(config, task)
-        check_size(task, config.d_layers)
-        self.E = Encoder(task.channels + len(task.domains), config.width, config.blocks)
+        check_size(task, config.downs, config.d_layers)
+        self.E = Encoder(task.channels + len(task.domains), config.width, config.blocks, config.downs)
         self.G = Generator(task.channels, config)
         self.D = Discriminator(task, config)
         gaussian(self)
-        self.M = MLP(config.z_dim, 4 * config.width, config.cin_blocks) if config.cin != "none" else nn.Identity()
+        self.M = MLP(config.z_dim, config.features, config.cin_blocks) if config.cin != "none" else nn.Identity()
 
     def translate(self, x: Tensor, label: Tensor, z: Tensor) -> Tensor:
         """G(E(x, l), M(z))."""
@@ -202,28 +211,29 @@ class SDIT(Method):
     def stages(self, steps: int) -> list[Stage]:
         """D at every step, E, M and G at every n_critic-th."""
         c, lr = self.config, linear_decay(steps // 2, steps)
-        lat = {"lat": c.w_lat} if c.w_lat else {}
+        lat, lat_d = ({"lat": w} if c.w_lat else {} for w in (c.w_lat, c.w_lat_d or c.w_lat))
         return [
             Stage(name="train", steps=steps, phases=[
                 Phase(name="D", updates=["D"], losses=self.d_losses, lr=lr,
-                      weights={"gan": c.w_gan, "gp": c.w_gp, "real": c.w_real} | lat),
+                      weights={"gan": c.w_gan, "gp": c.w_gp, "real": c.w_real} | lat_d),
                 Phase(name="G", updates=["G"], losses=self.g_losses, lr=lr, every=c.n_critic,
                       weights={"gan": c.w_gan, "fake": c.w_fake, "rec": c.w_rec} | lat),
             ])
         ]  # fmt: skip
 
     def translator(self, nets: Mapping[str, nn.Module]) -> Core:
-        """The style is z, the mask the attention map; D's head classifies."""
-        return SDITCore(nets["E"], nets["M"], nets["G"], nets["D"], self.config.z_dim)
+        """The style is z, if anything depends on it; the mask the attention map; D's head classifies."""
+        style_dim = 0 if self.config.cin == "none" else self.config.z_dim
+        return SDITCore(nets["E"], nets["M"], nets["G"], nets["D"], style_dim, 2**self.config.downs)
 
 
 class SDITCore(Core):
     """E, M and G behind the translator's interface."""
 
-    def __init__(self, E: nn.Module, M: nn.Module, G: nn.Module, D: nn.Module, z_dim: int):
+    def __init__(self, E: nn.Module, M: nn.Module, G: nn.Module, D: nn.Module, style_dim: int, stride: int):
         super().__init__()
         self.E, self.M, self.G, self.D = E, M, G, D
-        self.style_dim = z_dim
+        self.style_dim, self.stride = style_dim, stride
 
     def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
         """G(E(x, c), M(s)) and the attention, averaged over features and upsampled."""

@@ -24,6 +24,8 @@ class StarGANConfig(Config):
 
     width: int = Field(64, ge=1)
     """Channels of the first layer of G and D."""
+    downs: int = Field(2, ge=1, le=4)
+    """Strided convolutions of G, and as many transposed ones; fewer keep small images sharp."""
     blocks: int = Field(6, ge=0)
     """Residual blocks of G."""
     d_layers: int = Field(6, ge=1)
@@ -68,9 +70,9 @@ class StarGAN(Method):
 
     def __init__(self, config: StarGANConfig, task: Task):
         super().__init__(config, task)
-        check_size(task, config.d_layers)
-        encoder = Encoder(task.channels + len(task.domains), config.width, config.blocks)
-        self.G = nn.Sequential(encoder, Decoder(task.channels, config.width))
+        check_size(task, config.downs, config.d_layers)
+        encoder = Encoder(task.channels + len(task.domains), config.width, config.blocks, config.downs)
+        self.G = nn.Sequential(encoder, Decoder(task.channels, config.width, config.downs))
         self.D = Discriminator(task, config.width, config.d_layers)
 
     def d_losses(self, batch: Batch) -> Losses:
@@ -117,15 +119,16 @@ class StarGAN(Method):
 
     def translator(self, nets: Mapping[str, nn.Module]) -> Core:
         """Deterministic; D's head classifies."""
-        return StarGANCore(nets["G"], nets["D"])
+        return StarGANCore(nets["G"], nets["D"], 2**self.config.downs)
 
 
 class StarGANCore(Core):
     """G behind the translator's interface."""
 
-    def __init__(self, G: nn.Module, D: nn.Module):
+    def __init__(self, G: nn.Module, D: nn.Module, stride: int):
         super().__init__()
         self.G, self.D = G, D
+        self.stride = stride
 
     def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, None]:
         """G(x, c); the style is empty."""

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from dragoman.nets.classifier import Classifier
+
 BATCH = 256
 
 
@@ -10,6 +12,12 @@ BATCH = 256
 def predict(net: nn.Module, images: Tensor) -> Tensor:
     """Logits [N, K] of images [N, C, H, W]."""
     return torch.cat([net(part) for part in images.split(BATCH)])
+
+
+@torch.no_grad()
+def embed(net: Classifier, images: Tensor) -> Tensor:
+    """The classifier's last features [N, D] of images [N, C, H, W]."""
+    return torch.cat([net.features(part) for part in images.split(BATCH)])
 
 
 def accuracy(logits: Tensor, targets: Tensor) -> float:

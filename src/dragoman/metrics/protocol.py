@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dragoman.config import Config
@@ -13,11 +14,12 @@ from dragoman.data.dataset import Dataset
 from dragoman.data.image import BadImage
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
-from dragoman.metrics.classification import accuracy, predict
+from dragoman.metrics.classification import accuracy, embed, predict
 from dragoman.metrics.diversity import pixel_diversity
+from dragoman.metrics.identity import identity_distance
 from dragoman.nets.classifier import Classifier, train_classifier
 
-METRICS = ("domain_accuracy", "content_accuracy", "diversity", "reverse_accuracy")
+METRICS = ("domain_accuracy", "content_accuracy", "diversity", "identity_distance", "reverse_accuracy")
 
 
 class Protocol(Config):
@@ -25,15 +27,15 @@ class Protocol(Config):
 
     split: str = "test"
     """Split the inputs are taken from."""
-    inputs: int = 400
+    inputs: int = Field(400, ge=1)
     """Most input images."""
-    styles: int = 3
+    styles: int = Field(3, ge=1)
     """Styles per input and target domain, for methods that sample one."""
-    classifier_images: int = 8000
+    classifier_images: int = Field(8000, ge=1)
     """Most real images of the train split that classifiers learn from."""
-    classifier_steps: int = 300
+    classifier_steps: int = Field(300, ge=1)
     """Steps a classifier is trained for."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """Of styles and classifiers."""
 
     def text(self, inputs: int) -> str:
@@ -133,10 +135,14 @@ class Measure:
             metrics: values by name; per_domain: the same per target domain; protocol: one line; n: input images.
         """
         styles = self.protocol.styles if translator.core.style_dim else 1
-        attributes = self.test.attributes if "content_accuracy" in self.metrics else {}
+        content_metrics = {"content_accuracy", "identity_distance"} & set(self.metrics)
+        known = {k: v for k, v in self.test.attributes.items() if k in self.train.attributes}
+        attributes = known if content_metrics else {}
         hits: dict[str, list[tuple[float, int]]] = {}
         per_domain: dict[str, dict[str, float]] = {}
         for domain, rows, codes in targets(self.task, self.test.labels):
+            if not len(rows):  # all inputs are of this domain
+                continue
             progress(f"translating to {domain}")
             x = self.test.images[rows]
             outputs = torch.stack([translate_all(translator, x, codes, self.protocol.seed + s) for s in range(styles)])
@@ -146,15 +152,19 @@ class Measure:
                 wanted = self._domain(codes).repeat(styles, *[1] * (codes.ndim - 1 - int(self.task.exclusive)))
                 values["domain_accuracy"] = accuracy(logits, wanted)
             for name, content in attributes.items():
-                logits = predict(self._classifier(name), flat)
-                values[f"{name}_accuracy"] = accuracy(logits, content[rows].repeat(styles))
+                net = self._classifier(name)
+                features = embed(net, flat)
+                if "content_accuracy" in self.metrics:
+                    values[f"{name}_accuracy"] = accuracy(net.head(features), content[rows].repeat(styles))
+                if "identity_distance" in self.metrics:
+                    values[f"{name}_distance"] = identity_distance(embed(net, x).repeat(styles, 1), features)
             if "diversity" in self.metrics:
                 values["diversity"] = pixel_diversity(outputs) if styles > 1 else 0.0
             per_domain[domain] = values
             for name, value in values.items():
                 hits.setdefault(name, []).append((value, len(rows)))
         metrics = {name: sum(v * n for v, n in pairs) / sum(n for _, n in pairs) for name, pairs in hits.items()}
-        for name, content in attributes.items():
+        for name, content in attributes.items() if "content_accuracy" in self.metrics else ():
             metrics[f"{name}_accuracy_real"] = accuracy(predict(self._classifier(name), self.test.images), content)
         if "domain_accuracy" in self.metrics:
             real = predict(self._classifier(None), self.test.images)
@@ -167,9 +177,16 @@ class Measure:
 
     def _reverse(self, translator: Translator) -> float:
         """Accuracy on real test images of a classifier trained on translations of the train split (thesis 6.4.2)."""
-        images, labels = [], []
-        for _, rows, codes in targets(self.task, self.train.labels):
-            images.append(translate_all(translator, self.train.images[rows], codes, self.protocol.seed))
-            labels.append(codes)
-        net = self._fit(torch.cat(images), self._domain(torch.cat(labels)), len(self.task.domains))
+        images, codes = [], []
+        for _, rows, code in targets(self.task, self.train.labels):
+            images.append(translate_all(translator, self.train.images[rows], code, self.protocol.seed))
+            codes.append(code)
+        return self._tested(torch.cat(images), torch.cat(codes))
+
+    def reverse_real(self) -> float:
+        """The same with a classifier trained on the real train split: what `reverse_accuracy` can reach."""
+        return self._tested(self.train.images, self.train.labels)
+
+    def _tested(self, images: Tensor, codes: Tensor) -> float:
+        net = self._fit(images, self._domain(codes), len(self.task.domains))
         return accuracy(predict(net, self.test.images), self._domain(self.test.labels))

@@ -13,36 +13,38 @@ def with_label(x: Tensor, label: Tensor) -> Tensor:
     return torch.cat([x, label[:, :, None, None].expand(-1, -1, *x.shape[2:]).to(x.dtype)], 1)
 
 
-def check_size(task: Task, d_layers: int) -> None:
-    """Raise ValueError unless something remains of an image after D's strided convolutions."""
-    if task.size % 4 or task.size >> d_layers < 1:
-        raise ValueError(f"size {task.size} must be a multiple of 4 and at least {2**d_layers} for d_layers {d_layers}")
+def check_size(task: Task, downs: int, d_layers: int) -> None:
+    """Raise ValueError unless G gives back the size and something remains after D's strided convolutions."""
+    if task.size % 2**downs or task.size >> d_layers < 1:
+        raise ValueError(
+            f"size {task.size} must be a multiple of {2**downs} for downs {downs} "
+            f"and at least {2**d_layers} for d_layers {d_layers}"
+        )
 
 
 class Encoder(nn.Sequential):
-    """Conv 7x7, two convs 4x4 of stride 2, residual blocks; each conv followed by IN and ReLU.
+    """Conv 7x7, `downs` (published: two) convs 4x4 of stride 2, residual blocks; each conv followed by IN and ReLU.
 
     The padding is zero: the norms remove what a constant label map adds everywhere but at the border.
     """
 
-    def __init__(self, channels: int, width: int, blocks: int):
-        super().__init__(
-            nn.Conv2d(channels, width, 7, padding=3, bias=False), InstanceNorm(width), nn.ReLU(True),
-            nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), InstanceNorm(2 * width), nn.ReLU(True),
-            nn.Conv2d(2 * width, 4 * width, 4, 2, 1, bias=False), InstanceNorm(4 * width), nn.ReLU(True),
-            *(ResBlock(4 * width) for _ in range(blocks)),
-        )  # fmt: skip
+    def __init__(self, channels: int, width: int, blocks: int, downs: int):
+        body = [nn.Conv2d(channels, width, 7, padding=3, bias=False), InstanceNorm(width), nn.ReLU(True)]
+        for _ in range(downs):
+            body += [nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), InstanceNorm(2 * width), nn.ReLU(True)]
+            width *= 2
+        super().__init__(*body, *(ResBlock(width) for _ in range(blocks)))
 
 
 class Decoder(nn.Sequential):
-    """Two transposed convs 4x4 of stride 2, each with IN and ReLU; conv 7x7; tanh."""
+    """`ups` (published: two) transposed convs 4x4 of stride 2, each with IN and ReLU; conv 7x7 to the image; tanh."""
 
-    def __init__(self, channels: int, width: int):
-        super().__init__(
-            nn.ConvTranspose2d(4 * width, 2 * width, 4, 2, 1, bias=False), InstanceNorm(2 * width), nn.ReLU(True),
-            nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), InstanceNorm(width), nn.ReLU(True),
-            nn.Conv2d(width, channels, 7, padding=3, bias=False), nn.Tanh(),
-        )  # fmt: skip
+    def __init__(self, channels: int, width: int, ups: int):
+        body: list[nn.Module] = []
+        for level in reversed(range(ups)):
+            out = width * 2**level
+            body += [nn.ConvTranspose2d(2 * out, out, 4, 2, 1, bias=False), InstanceNorm(out), nn.ReLU(True)]
+        super().__init__(*body, nn.Conv2d(width, channels, 7, padding=3, bias=False), nn.Tanh())
 
 
 class Trunk(nn.Sequential):

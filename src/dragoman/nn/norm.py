@@ -1,7 +1,6 @@
 """Normalisation layers. The style is an argument of forward, never an attribute."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -11,7 +10,8 @@ def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None =
     Written as a group norm of one channel a group, which PyTorch computes about three times faster on a CPU.
     """
     with torch.autocast(x.device.type, enabled=False):
-        return F.group_norm(x.float(), x.shape[1], weight, bias, eps).to(x.dtype)
+        # torch's own function, because the one in functional refuses a single 1 x 1 image (whose norm is 0).
+        return torch.group_norm(x.float(), x.shape[1], weight, bias, eps).to(x.dtype)
 
 
 def conditional_instance_norm(x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:

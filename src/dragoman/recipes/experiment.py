@@ -19,7 +19,7 @@ class Train(Config):
     """Steps in all."""
     batch_size: int = Field(16, ge=1)
     """Images per step and process."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     """Of everything random."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""

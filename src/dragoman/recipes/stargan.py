@@ -1,5 +1,7 @@
 """StarGAN: the published setting, and two-core settings beside SDIT's."""
 
+from typing import Any
+
 from dragoman.data.dataset import Folder
 from dragoman.methods.stargan import StarGANConfig
 from dragoman.recipes.experiment import Experiment, Train
@@ -7,6 +9,9 @@ from dragoman.worlds.digits import Digits
 
 Faces = Experiment[StarGANConfig, Folder]
 OnDigits = Experiment[StarGANConfig, Digits]
+
+SMALL: dict[str, Any] = {"width": 16, "downs": 1, "blocks": 2, "n_critic": 2, "lr": 1e-3, "w_rec": 30.0}
+"""As in recipes/sdit.py."""
 
 
 def paper() -> Faces:
@@ -20,17 +25,17 @@ def paper() -> Faces:
 def folder() -> Faces:
     """Your own folder (--data.root DIR): folders are domains, 64 x 64, a network that also trains on a CPU."""
     return Faces(
-        recipe="stargan.folder", method=StarGANConfig(width=16, blocks=3, d_layers=5, n_critic=2, lr=5e-4),
+        recipe="stargan.folder", method=StarGANConfig(**SMALL, d_layers=5),
         data=Folder(size=64, load_size=72),
-        train=Train(steps=20_000, batch_size=16, ema_decay=0.995, grid_every=1000, save_every=1000),
+        train=Train(steps=10_000, batch_size=16, ema_decay=0.995, grid_every=1000, save_every=1000),
     )  # fmt: skip
 
 
 def digits() -> OnDigits:
     """Handwritten digits in four colours, 32 x 32, a few minutes on two cores."""
     return OnDigits(
-        recipe="stargan.digits", method=StarGANConfig(width=16, blocks=3, d_layers=4, n_critic=2, lr=5e-4),
-        data=Digits(), train=Train(steps=2000, batch_size=16, ema_decay=0.99),
+        recipe="stargan.digits", method=StarGANConfig(**SMALL, d_layers=4),
+        data=Digits(), train=Train(steps=1200, batch_size=16, ema_decay=0.99),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dragoman.data.image import write_whole
 from dragoman.errors import UserError
 
 PICTURES = (
@@ -27,8 +28,8 @@ def report(run: Path) -> Path:
         raise UserError(f"the report needs {error.name}; run: pip install 'dragoman[report]'") from None
     matplotlib.use("Agg")
     config = _json(run / "config.json")
-    if not config:
-        raise UserError(f"{run} is not the folder of a run: config.json is missing; give runs/<name>")
+    if "recipe" not in config:
+        raise UserError(f"{run} is not the folder of a run: it has no config.json of one; give runs/<name>")
     measured = _json(run / "metrics.json")
     log = _log(run / "log.jsonl")
     pictures = [
@@ -49,23 +50,26 @@ def report(run: Path) -> Path:
         environment=_json(run / "environment.json"),
     )
     path = run / "report.html"
-    path.write_text(text)
+    write_whole(path, text.encode())
     return path
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
+        found: dict[str, Any] = dict(json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError:
+    except (ValueError, TypeError):
         raise UserError(f"{path} is damaged: not JSON; remove it or train again") from None
     return found
 
 
 def _log(path: Path) -> list[dict[str, Any]]:
     lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    try:
+        return [json.loads(line) for line in lines if line.endswith("}")]
+    except ValueError:
+        raise UserError(f"{path} is damaged: a line is not JSON; remove that line") from None
 
 
 def _paper(run: Path) -> str:

@@ -1,5 +1,6 @@
 """Built-in benchmark images, by name."""
 
+import shutil
 from pathlib import Path
 
 from dragoman.data.batch import Task
@@ -32,13 +33,19 @@ def make(world: str, out: Path, size: int) -> Manifest:
     """Write a world as a data set folder.
 
     Raises:
-        UserError: there is no such world, or the folder exists or cannot be written.
+        UserError: there is no such world, or the folder exists or cannot be written; then nothing is left of it.
     """
     if world not in WORLDS:
         raise UserError(f"unknown world {world!r}; {suggest(world, list(WORLDS))}")
     if out.exists():
         raise UserError(f"{out} exists; give a folder that does not")
+    config = WORLDS[world].Digits(size=size)
+    beside = out.with_name(f".{out.name}.tmp")
     try:
-        return WORLDS[world].make(out, WORLDS[world].Digits(size=size))
+        shutil.rmtree(beside, ignore_errors=True)
+        rows = WORLDS[world].make(beside, config).rows
+        beside.rename(out)
     except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
         raise UserError(f"cannot write in {out}: {error.strerror or error}; choose another folder") from None
+    return Manifest(out, rows)

@@ -30,7 +30,7 @@ class Digits(DataConfig):
     """Height and width in pixels; a multiple of 16."""
     variants: int = Field(4, ge=1)
     """Shades each digit of the train split is drawn in; every digit is of one domain only."""
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     """Of domains and shades."""
 
     def open(self, split: str) -> Arrays:

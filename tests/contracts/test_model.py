@@ -1,0 +1,108 @@
+"""What leaves: the folder comes back the same, any size goes through, and no image depends on its neighbours."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import every_recipe, train
+
+from dragoman import load
+from dragoman.inference.translator import Translator
+from dragoman.model import load_model, save_model
+
+
+@dataclasses.dataclass
+class Saved:
+    path: object
+    translator: Translator
+    run: object
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A model after a few steps, in its folder and in memory."""
+    found = {}
+
+    def of(recipe):
+        if recipe not in found:
+            run = train(recipe, 3)
+            nets, path = run.averages.nets(run.method), tmp_path_factory.mktemp("model") / "model"
+            save_model(path, run.method, nets, {"recipe": recipe, "steps": 3})
+            found[recipe] = Saved(path, Translator(run.method.translator(nets), run.method.task), run)
+        return found[recipe]
+
+    return of
+
+
+def inputs(translator, count=3, height=24, width=20):
+    """Images, codes and styles."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(count, translator.task.channels, height, width, generator=generator) * 2 - 1
+    c = torch.stack([translator.code(translator.domains[i % len(translator.domains)], x[i]) for i in range(count)])
+    return x, c, torch.stack([translator.style(code, seed) for seed, code in enumerate(c)])
+
+
+@every_recipe
+def test_the_folder_gives_the_same_translator(recipe, saved):
+    one = saved(recipe)
+    torch.manual_seed(77)  # what a fresh model would be drawn with must not matter
+    back = load_model(one.path)
+    (y, mask), (y2, mask2) = one.translator.translate(*inputs(back)), back.translate(*inputs(back))
+    assert torch.equal(y, y2)
+    assert (mask is None) == (mask2 is None)
+    assert mask is None or torch.equal(mask, mask2)
+    assert back.task == one.run.method.task
+    assert (back.facts["method"], back.facts["facts"]["steps"]) == (recipe.partition(".")[0], 3)
+
+
+@every_recipe
+def test_the_folder_holds_every_network_averaged_where_there_is_an_average(recipe, saved):
+    from safetensors.torch import load_file
+
+    one = saved(recipe)
+    tensors = load_file(one.path / "model.safetensors")
+    expected = {f"{name}.{key}": value for name, net in one.run.averages.nets(one.run.method).items()
+                for key, value in net.state_dict().items()}  # fmt: skip
+    assert tensors.keys() == expected.keys() == one.run.method.state_dict().keys()
+    assert all(torch.equal(value, expected[name]) for name, value in tensors.items())
+
+
+@every_recipe
+def test_alone_and_in_a_batch(recipe, saved):
+    translator = load(saved(recipe).path)
+    x, c, s = inputs(translator, count=5)
+    together, masks = translator.translate(x, c, s)
+    for i in range(5):
+        alone, mask = translator.translate(x[i : i + 1], c[i : i + 1], s[i : i + 1])
+        torch.testing.assert_close(alone[0], together[i], rtol=0, atol=1e-5)
+        if mask is not None:
+            torch.testing.assert_close(mask[0], masks[i], rtol=0, atol=1e-5)
+
+
+@every_recipe
+def test_the_target_matters_and_outputs_are_images(recipe, saved):
+    """Else the tests around this one would hold for a constant."""
+    translator = load(saved(recipe).path)
+    x, c, s = inputs(translator, count=2)
+    one, mask = translator.translate(x, c, s)
+    other, _ = translator.translate(x, c.flip(0), s)
+    assert not torch.equal(one, other)
+    assert not torch.equal(one[0], one[1])
+    assert one.abs().max() <= 1 and one.std() > 0
+    assert mask is None or (mask.shape == (2, 1, 24, 20) and 0 <= mask.min() <= mask.max() <= 1)
+
+
+SIZES = [(1, 1), (1, 2), (3, 1), (2, 40), (15, 17), (16, 16), (53, 37), (37, 53), (64, 5), (33, 100)]
+
+
+@every_recipe
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_any_size_in_the_same_size_out(recipe, size, saved):
+    translator = load(saved(recipe).path)
+    width, height = size
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    result = translator(Image.fromarray(pixels), to=translator.domains[-1], seed=2)
+    assert result.image.size == size
+    assert result.mask is None or result.mask.size == size

@@ -1,0 +1,42 @@
+"""The engine benchmark runs and says what it must; what it says about time is not tested here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "engine.py"
+
+
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_it_compares_and_writes_the_numbers(tmp_path):
+    file = tmp_path / "numbers.json"
+    done = _run("--recipe", "sdit.tiny", "--steps", 3, "--warmup", 1, "--repeats", 1, "--json", file)
+    assert done.returncode in (0, 1), done.stderr
+    result = json.loads(file.read_text())
+    assert result["recipe"] == "sdit.tiny"
+    assert (result["steps"], result["warmup"], result["repeats"]) == (4, 2, 1)  # whole cycles of n_critic 2
+    assert list(result["seconds"]) == [
+        "fit", "fp32, channels_last, fused Adam", "without channels_last", "without fused Adam", "with bf16 autocast",
+    ]  # fmt: skip
+    assert all(0 < value < 60 for value in result["seconds"].values())
+    by_hand = result["seconds"]["fp32, channels_last, fused Adam"]
+    assert abs(result["overhead"] - (result["seconds"]["fit"] / by_hand - 1)) < 1e-9
+    assert result["same_parameters"] is True
+    assert done.returncode == int(result["overhead"] > 0.05)
+    assert "against by hand" in done.stdout and "without fused Adam" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, what", [(("--recipe", "sdit.tyni"), "unknown recipe 'sdit.tyni'"), (("--steps", 0), "at least 1")]
+)
+def test_a_mistake_is_one_line(arguments, what):
+    done = _run(*arguments)
+    assert done.returncode == 2 and done.stdout == ""
+    assert what in done.stderr and done.stderr.count("\n") == 1

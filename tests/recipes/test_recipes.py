@@ -1,0 +1,106 @@
+"""Recipes: each builds, survives JSON, and the ablations differ from the full model in what the thesis varies."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from dragoman import methods, recipes
+from dragoman.data.batch import Task
+from dragoman.data.dataset import Folder
+from dragoman.engine.method import Method
+from dragoman.errors import UserError
+from dragoman.worlds.digits import Digits
+
+
+def _build(name: str) -> Method:
+    """The recipe's networks for four domains, without memory."""
+    experiment = recipes.find(name)
+    task = Task(domains=("a", "b", "c", "d"), size=experiment.data.size)
+    with torch.device("meta"):
+        return methods.find(name.partition(".")[0])(experiment.method, task)
+
+
+def test_every_method_has_the_published_setting_and_a_tiny_one():
+    for method in methods.names():
+        assert {f"{method}.paper", f"{method}.tiny"} <= set(recipes.names())
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_it_builds_and_its_weights_match_its_stages(name):
+    experiment, method = recipes.find(name), _build(name)
+    assert experiment.recipe == name
+    assert isinstance(experiment.method, type(method).config_type)
+    stages = method.stages(experiment.train.steps)
+    assert sum(stage.steps for stage in stages) == experiment.train.steps
+    trained = {id(p) for o in method.optimizers().values() for group in o.param_groups for p in group["params"]}
+    for network, module in method.named_children():
+        assert network in method.frozen or {id(p) for p in module.parameters()} <= trained
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_json_and_back(name):
+    experiment = recipes.find(name)
+    again = type(experiment).model_validate_json(experiment.model_dump_json())
+    assert again == experiment and type(again.method) is type(experiment.method)
+    assert type(again.data) is type(experiment.data)
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_it_has_a_line_of_help(name):
+    assert recipes.summary(name).endswith(".") and "\n" not in recipes.summary(name)
+
+
+def test_the_published_setting():
+    for name in ("sdit.paper", "stargan.paper"):
+        experiment = recipes.find(name)
+        assert experiment.method == methods.find(name.partition(".")[0]).config_type()
+        assert (experiment.data.size, experiment.train.batch_size, experiment.train.steps) == (128, 16, 200_000)
+        assert experiment.train.ema_decay == 0
+
+
+def test_what_trains_on_a_folder_and_what_on_a_world():
+    for name in recipes.names():
+        kind = Folder if name.endswith((".paper", ".folder")) else Digits
+        assert type(recipes.find(name).data) is kind
+
+
+@pytest.mark.parametrize(
+    "name, changes",
+    [
+        ("digits_no_cin", {"cin": "none", "w_lat": 0}),  # Table 6.1: attention Y, CIN N, L_LAT N
+        ("digits_no_attention_no_latent", {"attention": False, "w_lat": 0}),  # N, Y, N
+        ("digits_no_attention", {"attention": False}),  # N, Y, Y
+        ("digits_no_latent", {"w_lat": 0}),  # Y, Y, N
+        ("digits_gamma", {"attention": False, "w_lat": 0, "cin": "gamma"}),  # Fig. 6.6, left
+        ("digits_beta", {"attention": False, "w_lat": 0, "cin": "beta"}),  # Fig. 6.6, middle
+    ],
+)
+def test_an_ablation_differs_only_in_what_it_ablates(name, changes):
+    full, ablated = recipes.find("sdit.digits"), recipes.find(f"sdit.{name}")
+    assert (full.method.attention, full.method.cin, full.method.w_lat > 0) == (True, "both", True)
+    assert ablated.method.model_dump() == full.method.model_dump() | changes
+    for part in ("data", "train", "evaluate"):
+        assert getattr(ablated, part) == getattr(full, part)
+
+
+def test_the_methods_are_compared_on_equal_terms():
+    sdit, stargan = recipes.find("sdit.digits"), recipes.find("stargan.digits")
+    assert (sdit.data, sdit.train, sdit.evaluate) == (stargan.data, stargan.train, stargan.evaluate)
+    for field in ("width", "downs", "blocks", "d_layers", "n_critic", "w_gp", "w_rec", "lr", "betas"):
+        assert getattr(sdit.method, field) == getattr(stargan.method, field)
+
+
+def test_an_unknown_name_is_an_error_with_a_suggestion():
+    with pytest.raises(UserError, match=r"unknown recipe 'sdit.digit'; did you mean sdit.digits"):
+        recipes.find("sdit.digit")
+    with pytest.raises(UserError, match="unknown recipe 'experiment'"):
+        recipes.find("experiment")
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"speed": 1}])
+def test_a_training_that_cannot_be_meant_is_an_error(change):
+    experiment = recipes.find("sdit.tiny")
+    record = experiment.model_dump()
+    record["train"] |= change
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        type(experiment).model_validate(record)
