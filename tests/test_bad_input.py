@@ -76,7 +76,7 @@ MISTAKES = {
     f"{TRAIN} --method.cin bth": "('both', 'beta', 'gamma', 'none')",
     f"{TRAIN} --method.cin none": "set w_lat to 0 as well",
     f"{TRAIN} --method.cin-blocks 5": "cin_blocks 5 must be at most blocks 2",
-    f"{TRAIN} --method.d-layers 9": "size 16 must be a multiple of 4 and at least 512 for d_layers 9",
+    f"{TRAIN} --method.d-layers 9": "at least 512 for d_layers 9",
     f"{TRAIN} --method.lr nan": "lr",
     f"{TRAIN} --method.lr -1": "lr",
     f"{TRAIN} --data.size 18": "size 18 must be a multiple of 4",

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from pydantic import ValidationError
@@ -110,6 +110,7 @@ def translate(
     exemplar: Path | None = None,
     seed: int = 0,
     samples: int = 1,
+    scale: Literal["train", "native"] = "train",
     device: str = "cpu",
     quiet: bool = False,
     json: bool = False,
@@ -125,6 +126,7 @@ def translate(
         exemplar: An image whose style to take, for methods that can.
         seed: Of the random style; the same seed gives the same style to every image.
         samples: Styles per image, with seeds from `seed` on; the files get -0, -1, ... .
+        scale: train resizes to the scale of the training images and back, native does not resize.
         device: cpu, cuda or mps.
         quiet: No progress bar.
         json: Print the summary as JSON.
@@ -141,7 +143,9 @@ def translate(
     translator = dragoman.load(model, device)
     jobs = plan(inputs, out, samples)
     with _progress("translating", len(jobs), quiet) as advance:
-        summary = translate_files(translator, jobs, out, to, exemplar=exemplar, seed=seed, advance=advance, warn=_warn)
+        summary = translate_files(
+            translator, jobs, out, to, exemplar=exemplar, seed=seed, scale=scale, advance=advance, warn=_warn
+        )
     if json:
         _print_json(vars(summary) | {"images_per_s": summary.images_per_s})
     else:

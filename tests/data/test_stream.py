@@ -185,8 +185,10 @@ def test_a_size_that_does_not_match_the_image(tmp_path: Path):
     (tmp_path / "train/b").mkdir()
     noise(9, 300).save(tmp_path / "train/a/x.png")
     noise(301, 8).save(tmp_path / "train/b/x.png")
-    data = Folder(root=tmp_path, size=16, load_size=23).open("train")
-    assert all(data.load(i, np.random.default_rng(i)).shape == (3, 16, 16) for i in range(2))
+    for load_size in (None, 23, 16):
+        for size in (16, 20):  # never larger than what it is cut from
+            data = Folder(root=tmp_path, size=size, load_size=load_size).open("train")
+            assert all(data.load(i, np.random.default_rng(i)).shape == (3, size, size) for i in range(2))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 100), (1, 9)])

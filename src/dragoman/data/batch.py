@@ -20,6 +20,8 @@ class Task(Config):
     """Height and width of a training image in pixels."""
     channels: int = 3
     """Image channels."""
+    load_size: int | None = None
+    """Shorter side of the training images, in pixels, before the crop; `size` if not given."""
 
     @field_validator("domains")
     @classmethod
@@ -27,6 +29,11 @@ class Task(Config):
         if not domains or len(set(domains)) != len(domains):
             raise ValueError(f"domains must be distinct and at least one, got {domains}")
         return domains
+
+    @property
+    def shorter_side(self) -> int:
+        """Shorter side of the training images, in pixels, before the crop."""
+        return max(self.load_size or self.size, self.size)
 
     def code(self, domain: str) -> Tensor:
         """The one-hot code [K] of an exclusive domain."""

@@ -97,7 +97,9 @@ class FolderDataset:
                                 f"translation needs two of: {', '.join(domains)}")  # fmt: skip
             domains = config.domains
         self.manifest, self.split = manifest, split
-        self.task = Task(domains=domains, exclusive=exclusive, size=config.size, channels=config.channels)
+        self.task = Task(
+            domains=domains, exclusive=exclusive, size=config.size, channels=config.channels, load_size=config.load_size
+        )  # fmt: skip
         self.rows: list[Row] = [r for r in manifest.of(split) if not exclusive or r.domain in domains]
         self.labels = torch.tensor([code(row, domains, exclusive) for row in self.rows])
         content = sorted({name for row in self.rows for name in row.attributes} - set(domains))
@@ -106,7 +108,6 @@ class FolderDataset:
             for name in content
             if all(name in row.attributes for row in self.rows)
         }
-        self._short = max(config.load_size or config.size, config.size)
         self._cache: dict[int, Tensor] = {}
         self._room = self.MEMORY
 
@@ -139,8 +140,8 @@ class FolderDataset:
         height, width = image.shape[1:]
         if min(height, width) < 8:
             raise BadImage(f"{self.name(index)}: {width} x {height} pixels are too few to learn from; remove it")
-        scale = self._short / min(height, width)
-        shape = [max(self._short, round(side * scale)) for side in (height, width)]
+        scale = self.task.shorter_side / min(height, width)
+        shape = [max(self.task.shorter_side, round(side * scale)) for side in (height, width)]
         return F.interpolate(image[None], shape, mode="bicubic", antialias=True, align_corners=False)[0].clamp(-1, 1)
 
 

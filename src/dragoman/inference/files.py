@@ -13,7 +13,7 @@ from torch import Tensor
 from dragoman.data.image import BadImage, Picture, find, read, write, write_whole
 from dragoman.data.manifest import METADATA, Manifest, Row, code
 from dragoman.errors import UserError
-from dragoman.inference.translator import Translator
+from dragoman.inference.translator import Scale, Translator
 
 SETTINGS = ".dragoman.json"
 BATCH_PIXELS = 2**18
@@ -89,6 +89,7 @@ def translate_files(
     *,
     exemplar: Path | None = None,
     seed: int = 0,
+    scale: Scale = "train",
     advance: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Summary:
@@ -101,6 +102,7 @@ def translate_files(
         to: The target domain or attributes.
         exemplar: The image whose style to take.
         seed: Of the first sample's style; sample k has seed + k.
+        scale: See `Translator.translate_at`.
         advance: Called with the number of inputs dealt with.
         warn: Called with a line for each bad image.
 
@@ -111,6 +113,7 @@ def translate_files(
         "model": translator.facts.get("sha256"),
         "to": to,
         "seed": seed,
+        "scale": scale,
         "exemplar": str(exemplar) if exemplar else None,
     }
     known = translator.code(to, given=torch.zeros(len(translator.domains)))  # a mistake is found before any writing
@@ -125,7 +128,7 @@ def translate_files(
         images, codes = torch.stack([p.tensor for _, p, _ in group]), torch.stack([c for _, _, c in group])
         for sample in range(len(group[0][0].outputs)):
             styles = torch.stack([translator.style(c, seed + sample, style_of) for c in codes])
-            outputs, masks = translator.translate(images, codes, styles)
+            outputs, masks = translator.translate_at(scale, images, codes, styles)
             for number, (job, picture, _) in enumerate(group):
                 done = translator.finish(picture, outputs[number], None if masks is None else masks[number])
                 write(done.image, job.outputs[sample])

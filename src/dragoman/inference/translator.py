@@ -1,8 +1,10 @@
 """The translator: what leaves a training run, and the only thing that metrics, reports and users see."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,6 +17,10 @@ from dragoman.data.image import Picture, read, to_pil
 from dragoman.errors import UserError, suggest
 
 Source = Path | str | Image.Image | np.ndarray
+Scale = Literal["train", "native"]
+SCALES = get_args(Scale)
+MOST_PIXELS = 2**22
+"""Very elongated images, which would grow beyond this at the scale of training, stay at their own."""
 
 
 class Core(nn.Module):
@@ -101,7 +107,14 @@ class Translator:
         return self
 
     def __call__(
-        self, image: Source, to: str, *, exemplar: Source | None = None, seed: int = 0, given: Tensor | None = None
+        self,
+        image: Source,
+        to: str,
+        *,
+        exemplar: Source | None = None,
+        seed: int = 0,
+        given: Tensor | None = None,
+        scale: Scale = "train",
     ) -> Translation:
         """Translate one image.
 
@@ -111,6 +124,7 @@ class Translator:
             exemplar: An image whose style to take, for methods that can.
             seed: Of the random style, if no exemplar is given.
             given: With attributes, the input's own code [K]; read off the image if not given.
+            scale: See `translate_at`.
 
         Raises:
             UserError: an unknown domain, an unreadable image, an exemplar where none is possible.
@@ -118,7 +132,7 @@ class Translator:
         picture = read(image, self.task.channels)
         code = self.code(to, picture.tensor, given)
         style = self.style(code, seed, None if exemplar is None else read(exemplar, self.task.channels).tensor)
-        output, mask = self.translate(picture.tensor[None], code[None], style[None])
+        output, mask = self.translate_at(scale, picture.tensor[None], code[None], style[None])
         return self.finish(picture, output[0], None if mask is None else mask[0])
 
     def finish(self, picture: Picture, output: Tensor, mask: Tensor | None) -> Translation:
@@ -167,8 +181,7 @@ class Translator:
     def classify(self, x: Tensor) -> Tensor:
         """The domain codes [N, K], 0 or 1, that the model's own classifier reads off images [N, C, H, W]."""
         size = (self.task.size, self.task.size)
-        x = F.interpolate(x.to(self.device), size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
-        logits = self.core.classify(x).float().cpu()
+        logits = self.core.classify(_resize(x.to(self.device), size).clamp(-1, 1)).float().cpu()
         if self.task.exclusive:
             return F.one_hot(logits.argmax(1), logits.shape[1]).float()
         return (logits > 0).float()
@@ -180,6 +193,28 @@ class Translator:
             padded, _ = _pad(exemplar[None], self.core.stride, self.core.smallest)
             return self.core.encode_style(padded.to(self.device), code[None].to(self.device))[0].cpu()
         return self.core.sample_style(code[None], torch.Generator().manual_seed(seed))[0]
+
+    def translate_at(self, scale: Scale, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`translate` at a scale the network knows, and back to the input's size.
+
+        Args:
+            scale: "train" resizes images so that their shorter side is what it was in training, because the statistics
+                that instance norms see depend on the scale; what is finer than that scale is lost. "native" leaves the
+                images as they are.
+            x, c, s: As for `translate`.
+
+        Raises:
+            UserError: the scale is neither.
+        """
+        if scale not in SCALES:
+            raise UserError(f"unknown scale {scale!r}; there is: {', '.join(SCALES)}")
+        shape = x.shape[-2:]
+        factor = self.task.shorter_side / min(shape)
+        inner = [max(self.task.shorter_side, round(side * factor)) for side in shape]
+        if scale == "native" or factor == 1 or math.prod(inner) > MOST_PIXELS:
+            return self.translate(x, c, s)
+        image, mask = self.translate(_resize(x, inner).clamp(-1, 1), c, s)
+        return _resize(image, shape).clamp(-1, 1), None if mask is None else _resize(mask, shape).clamp(0, 1)
 
     @torch.no_grad()
     def translate(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -202,6 +237,10 @@ class Translator:
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", "-")
+
+
+def _resize(x: Tensor, shape: Sequence[int]) -> Tensor:
+    return F.interpolate(x, tuple(shape), mode="bicubic", antialias=True, align_corners=False)
 
 
 def _pad(x: Tensor, stride: int, smallest: int) -> tuple[Tensor, tuple[int, int]]:

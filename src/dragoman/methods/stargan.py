@@ -127,7 +127,7 @@ class StarGANCore(Core):
 
     def __init__(self, G: nn.Module, D: nn.Module, stride: int):
         super().__init__()
-        self.G, self.D = G, D
+        self.G, self.D, self.stride = G, D, stride
         self.stride = stride
 
     def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, None]:
