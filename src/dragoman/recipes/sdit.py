@@ -87,5 +87,5 @@ def _small(**changes: Any) -> SDITConfig:
 def _digits(name: str, **changes: Any) -> OnDigits:
     return OnDigits(
         recipe=f"sdit.{name}", method=_small(**{"d_layers": 4} | changes), data=Digits(),
-        train=Train(steps=1200, batch_size=16, ema_decay=0.99),
+        train=Train(steps=800, batch_size=16, ema_decay=0.99),
     )  # fmt: skip

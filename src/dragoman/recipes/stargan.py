@@ -35,7 +35,7 @@ def digits() -> OnDigits:
     """Handwritten digits in four colours, 32 x 32, a few minutes on two cores."""
     return OnDigits(
         recipe="stargan.digits", method=StarGANConfig(**SMALL, d_layers=4),
-        data=Digits(), train=Train(steps=1200, batch_size=16, ema_decay=0.99),
+        data=Digits(), train=Train(steps=800, batch_size=16, ema_decay=0.99),
     )  # fmt: skip
 
 
