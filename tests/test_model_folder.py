@@ -21,7 +21,7 @@ from dragoman.cli import main
 from dragoman.engine.method import Method
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
-from dragoman.model import save_model
+from dragoman.model import ModelConfig, _digest, save_model
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 TINY = recipes.find("sdit.tiny")
@@ -136,13 +136,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "format of the future": (lambda m: edit(m, format=2), "format 2"),
     "another method": (lambda m: edit(m, method="sdti"), "unknown method 'sdti'; did you mean sdit?"),
     "a method outside": (lambda m: edit(m, method="../evil"), "unknown method"),
-    "fewer domains": (lambda m: edit(m, task__domains=["red", "blue"]), "does not fit"),
+    "fewer domains": (lambda m: edit(m, task__domains=["red", "blue"]), "do not belong together"),
     "double domains": (lambda m: edit(m, task__domains=["red"] * 4), "distinct"),
-    "another width": (lambda m: edit(m, config__width=8), "does not fit"),
+    "a domain renamed": (lambda m: edit(m, task__domains=["sky", "green", "red", "yellow"]), "do not belong together"),
+    "another width": (lambda m: edit(m, config__width=8), "do not belong together"),
     "width no number": (lambda m: edit(m, config__width="wide"), "width"),
     "an immense width": (lambda m: edit(m, config__width=10**9), "was edited"),
     "an unknown setting": (lambda m: edit(m, config__depth=3), "depth"),
-    "another size": (lambda m: edit(m, task__size=64), "does not fit"),
+    "another size": (lambda m: edit(m, task__size=64), "do not belong together"),
     "weights missing": (lambda m: (m / WEIGHTS).unlink(), "model.safetensors is missing"),
     "weights a folder": (lambda m: ((m / WEIGHTS).unlink(), (m / WEIGHTS).mkdir()), "model.safetensors is missing"),
     "weights truncated": (lambda m: cut(m / WEIGHTS, 0.7), "model.safetensors is damaged"),
@@ -166,12 +167,12 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def other(model: Path) -> None:
-    """Sound weights with a matching checksum, but of StarGAN."""
+    """Sound weights with a matching checksum, but of StarGAN: what a network changed since would look like."""
     stargan = recipes.find("stargan.tiny")
     nets = run.build(stargan, run.open_data(stargan)[0])
     config = json.loads((model / CONFIG).read_text())
     save_model(model, nets, dict(nets.named_children()), {})
-    sha256 = json.loads((model / CONFIG).read_text())["sha256"]
+    sha256 = _digest(model / WEIGHTS, ModelConfig.model_validate(config))
     (model / CONFIG).write_text(json.dumps(config | {"sha256": sha256}))
 
 

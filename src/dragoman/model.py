@@ -34,7 +34,7 @@ class ModelConfig(Config):
     task: Task
     """Domains and images."""
     sha256: str
-    """Of model.safetensors, so that a damaged file is noticed."""
+    """Of model.safetensors and of the three fields above, so that a damaged or edited file is noticed."""
     facts: dict[str, Any] = {}
     """Where it comes from: recipe, steps, seed."""
 
@@ -53,9 +53,9 @@ def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], fac
     save_file(tensors, beside / "model.safetensors")
     record = ModelConfig(
         format=FORMAT, dragoman=dragoman.__version__, method=name_of(type(method)),
-        config=method.config.model_dump(mode="json"), task=method.task, facts=facts,
-        sha256=_digest(beside / "model.safetensors"),
+        config=method.config.model_dump(mode="json"), task=method.task, sha256="", facts=facts,
     )  # fmt: skip
+    record = record.model_copy(update={"sha256": _digest(beside / "model.safetensors", record)})
     (beside / "config.json").write_text(record.model_dump_json(indent=2) + "\n")
     (beside / "README.md").write_text(_card(method, record))
     shutil.rmtree(path, ignore_errors=True)
@@ -121,8 +121,9 @@ def load_weights(path: Path, method: Method, record: ModelConfig) -> None:
             pickled = handle.read(2)[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
         kind = "a pickle, which is never loaded" if pickled else f"damaged ({one_line(error)})"
         raise UserError(f"{file} is {kind}; replace it by the original safetensors file") from None
-    if _digest(file) != record.sha256:
-        raise UserError(f"{file} is not the file that config.json describes (other SHA-256); copy the folder again")
+    if _digest(file, record) != record.sha256:
+        raise UserError(f"{file} and config.json do not belong together or were edited (other SHA-256); "
+                        "copy the folder again")  # fmt: skip
     try:
         method.load_state_dict(tensors)
     except RuntimeError as error:
@@ -130,9 +131,11 @@ def load_weights(path: Path, method: Method, record: ModelConfig) -> None:
         raise UserError(f"{file} does not fit {path / 'config.json'}: {reason}; copy the folder again") from None
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+def _digest(weights: Path, record: ModelConfig) -> str:
+    with weights.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256")
+    digest.update(record.model_dump_json(include={"method", "config", "task"}).encode())
+    return digest.hexdigest()
 
 
 def _card(method: Method, record: ModelConfig) -> str:

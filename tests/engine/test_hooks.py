@@ -94,6 +94,10 @@ IMAGES = torch.stack([images().load(i) for i in range(6)])
 OTHERS = torch.stack([images().load(i) for i in range(6, 12)])
 
 
+def test_one_image_is_enough_to_look_at_and_tells_nothing_of_a_collapse():
+    assert symptoms(IMAGES[:1], OTHERS[:1]) == []
+
+
 def test_healthy_images_have_no_symptoms():
     assert symptoms(IMAGES, OTHERS) == []
     assert symptoms(IMAGES, IMAGES.flip(1)) == []  # other colours, the same lightness

@@ -154,7 +154,7 @@ def symptoms(images: Tensor, outputs: Tensor) -> list[str]:
     * inverted: lightness of input and output correlate below -0.5 on average.
     """
     found = []
-    spread_in, spread_out = (t.std(0).mean().item() for t in (images, outputs))
+    spread_in, spread_out = (t.std(0, correction=0).mean().item() for t in (images, outputs))
     if spread_out < 0.1 * spread_in:
         found.append("every input gives almost the same output (collapse): lower the learning rate or raise the "
                      "weight of the reconstruction")  # fmt: skip
