@@ -26,7 +26,7 @@ from dragoman import recipes, run
 from dragoman.data.batch import Batch
 from dragoman.engine.fit import Run, fit
 from dragoman.engine.method import Method, at, weigh
-from dragoman.engine.runtime import Runtime
+from dragoman.engine.runtime import Runtime, processor
 from dragoman.errors import UserError
 
 LIMIT = 0.05
@@ -143,7 +143,7 @@ def measure(recipe: str, steps: int, warmup: int, repeats: int, console: Console
         raise UserError(f"{recipe} has several stages or repeated phases; choose a recipe with one plain stage")
     cycle = math.lcm(*(phase.every for phase in stages[0].phases))
     steps, warmup = (-(-count // cycle) * cycle for count in (steps, warmup))
-    stream = run.streams(experiment, _cpu())[0]("train", 0, 0)
+    stream = run.streams(experiment, experiment.data.open("train"), _cpu())[0]("train", 0, 0)
     batches = [next(stream).to(torch.device("cpu")) for _ in range(warmup + steps)]
     seconds: dict[str, list[float]] = {name: [] for name in ("fit", AS_FIT.name, *(s.name for s in SWITCHED))}
     same = True
@@ -162,7 +162,7 @@ def measure(recipe: str, steps: int, warmup: int, repeats: int, console: Console
     pairs = zip(seconds["fit"], seconds[AS_FIT.name], strict=True)
     return {
         "recipe": recipe, "steps": steps, "warmup": warmup, "repeats": repeats, "threads": torch.get_num_threads(),
-        "processor": run.processor(torch.device("cpu")), "torch": torch.__version__,
+        "processor": processor(torch.device("cpu")), "torch": torch.__version__,
         "seconds": {name: statistics.median(values) for name, values in seconds.items()},
         "overhead": statistics.median(ours / theirs for ours, theirs in pairs) - 1, "same_parameters": same,
     }  # fmt: skip

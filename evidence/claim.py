@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from dragoman.run import processor
+from dragoman.engine.runtime import processor
 
 HERE = Path(__file__).parent
 Values = dict[str, float]

@@ -232,7 +232,7 @@ dragoman train RECIPE --help explains every field. The recipes:
 
 def train(arguments: Sequence[str]) -> None:
     """Train a recipe, or the experiment of a config.json."""
-    from dragoman import recipes, run
+    from dragoman import plan, recipes, run
 
     words = list(arguments)
     if not words or words[0] in ("-h", "--help"):
@@ -250,7 +250,7 @@ def train(arguments: Sequence[str]) -> None:
     if experiment.recipe != base.recipe:
         raise UserError(f"--recipe cannot be changed; run: dragoman train {experiment.recipe}")
     if switches["--dry-run"]:
-        run.plan(experiment, Console())
+        plan.plan(experiment, Console())
         return
     out = Path(options["--out"] or f"runs/{base.recipe}")
     result = run.train(experiment, out, resume=bool(switches["--resume"]), quiet=bool(switches["--quiet"]))

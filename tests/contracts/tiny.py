@@ -31,7 +31,7 @@ def build(recipe: str, **changes: Any) -> Method:
 
 def stream_of(recipe: str) -> Any:
     """The recipe's batches, as `fit` asks for them."""
-    return run.streams(recipes.find(recipe), Runtime.start("cpu"))[0]
+    return run.streams(recipes.find(recipe), recipes.find(recipe).data.open("train"), Runtime.start("cpu"))[0]
 
 
 def stages_of(recipe: str, steps: int = 6) -> list[tuple[int, int]]:

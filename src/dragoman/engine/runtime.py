@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import platform
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -146,3 +150,23 @@ class Runtime:
                     seconds[self.precision] = time.perf_counter() - start
         self.precision = self.agree("bf16" if seconds["bf16"] < 0.95 * seconds["fp32"] else "fp32")
         return f"{self.precision} (measured on this run: fp32 {seconds['fp32']:.3f} s, bf16 {seconds['bf16']:.3f} s)"
+
+
+def environment(runtime: Runtime, precision_note: str) -> dict[str, Any]:
+    """What a run ran on."""
+    return {
+        "dragoman": version("dragoman"), "python": platform.python_version(), "torch": torch.__version__,
+        "platform": platform.platform(), "device": str(runtime.device), "processes": runtime.world,
+        "processor": processor(runtime.device), "threads": torch.get_num_threads(), "precision": precision_note,
+    }  # fmt: skip
+
+
+def processor(device: torch.device) -> str:
+    """The processor's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
