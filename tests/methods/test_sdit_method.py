@@ -64,7 +64,7 @@ def test_defaults_are_the_published_values():
     assert SDITConfig().model_dump() == {
         "width": 64, "downs": 2, "blocks": 6, "cin_blocks": 4, "d_layers": 6, "z_dim": 8, "cin": "both",
         "attention": True, "attention_channels": "one", "n_critic": 5, "w_gan": 1, "w_gp": 10, "w_real": 1,
-        "w_fake": 1, "w_lat": 800, "w_rec": 10, "lr": 1e-4, "betas": (0.5, 0.999),
+        "w_fake": 1, "w_lat": 800, "w_lat_d": None, "w_rec": 10, "lr": 1e-4, "betas": (0.5, 0.999),
     }  # fmt: skip
 
 
@@ -258,6 +258,12 @@ def test_full_objective_and_order(batch):
     off = _small(w_lat=0)
     for phase in off.stages(10)[0].phases:
         assert "lat" not in phase.weights and phase.losses(batch(True)).keys() == phase.weights.keys()
+
+
+def test_lambda_lat_may_differ_in_d():
+    d, g = _small(w_lat=5, w_lat_d=2).stages(10)[0].phases
+    assert (d.weights["lat"], g.weights["lat"]) == (2, 5)
+    assert all("lat" not in phase.weights for phase in _small(w_lat=0, w_lat_d=2).stages(10)[0].phases)
 
 
 def test_optimisers_hold_each_network_once():

@@ -11,7 +11,7 @@ from dragoman.errors import UserError
 
 PICTURES = (
     ("grid.png", "Translations", "Held-out inputs in every domain; several styles each where the method samples them."),
-    ("masks.png", "Attention", "Each translation and beside it where the method changed the input (white)."),
+    ("masks.png", "Attention", "Each translation and beside it the method's mask or attention map (white is 1)."),
 )
 
 
@@ -99,7 +99,7 @@ def _curves(lines: list[dict[str, Any]]) -> str:
         steps, values = zip(*points, strict=True)
         smooth, kept = [], values[0]
         for value in values:
-            kept = 0.9 * kept + 0.1 * value
+            kept += (value - kept) * max(0.1, 5 / len(values))
             smooth.append(kept)
         axes.plot(steps, values, color="#9bb7d4", linewidth=0.7)
         axes.plot(steps, smooth, color="#1f4e79", linewidth=1.5)
