@@ -162,6 +162,20 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert part in shown
 
 
+def test_a_dry_run_as_json(capsys: pytest.CaptureFixture[str]):
+    assert call("train", "sdit.tiny", "--dry-run", "--json", "--train.steps", "3600") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["hours"] == pytest.approx(found["seconds_per_step"])
+    assert found["parameters"].keys() == {"E", "M", "G", "D"}
+    assert [(p["phase"], p["every"]) for p in found["phases"]] == [("D", 1), ("G", 2)]
+    assert 0.05 < found["memory_gib"] < 50
+
+
+def test_data_make_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert call("data", "make", "digits", tmp_path / "digits", "--size", "16", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["images"] == len(list((tmp_path / "digits").rglob("*.png")))
+
+
 def test_train_prints_metrics_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert call("train", "stargan.tiny", "--out", tmp_path / "run", "--json", *QUICK) == 0
     shown = capsys.readouterr()

@@ -1,6 +1,7 @@
 """The command line: parses and calls; holds no logic."""
 
 import contextlib
+import dataclasses
 import functools
 import io
 import json
@@ -86,6 +87,7 @@ def data_make(
     /,
     *,
     size: int = 32,
+    json: bool = False,
 ) -> None:
     """Write a built-in world as an ordinary data set folder with metadata.jsonl.
 
@@ -93,10 +95,14 @@ def data_make(
         world: digits.
         out: The folder to write; it must not exist.
         size: Height and width in pixels.
+        json: Print JSON.
     """
     from dragoman import worlds
 
     manifest = worlds.make(world, out, size=size)
+    if json:
+        _print_json({"root": str(out), "images": len(manifest.rows)})
+        return
     print(f"{len(manifest.rows)} images in {out}; next: dragoman data check {out}")
 
 
@@ -224,7 +230,7 @@ Train a recipe: its networks, on its data, into runs/<recipe> with a model, pict
   --dry-run      build everything, run a few steps, print sizes, time and memory, write nothing
   --config FILE  repeat the run of that config.json
   --quiet        no progress bar
-  --json         print the metrics as JSON
+  --json         print the metrics, or what a dry run found, as JSON
 
 dragoman train RECIPE --help explains every field. The recipes:
 """
@@ -250,7 +256,11 @@ def train(arguments: Sequence[str]) -> None:
     if experiment.recipe != base.recipe:
         raise UserError(f"--recipe cannot be changed; run: dragoman train {experiment.recipe}")
     if switches["--dry-run"]:
-        plan.plan(experiment, Console())
+        found = plan.plan(experiment)
+        if switches["--json"]:
+            _print_json(dataclasses.asdict(found))
+        else:
+            plan.show(found, Console())
         return
     out = Path(options["--out"] or f"runs/{base.recipe}")
     result = run.train(experiment, out, resume=bool(switches["--resume"]), quiet=bool(switches["--quiet"]))
@@ -266,10 +276,11 @@ def train(arguments: Sequence[str]) -> None:
 
 def print_metrics(result: dict[str, Any]) -> None:
     """A table of metrics with their protocol."""
-    table = Table("metric", "value", caption=f"N = {result['n']}; {result['protocol']}", caption_justify="left")
+    table = Table("metric", "value")
     for name, value in result["metrics"].items():
         table.add_row(name, f"{value:.4f}")
     Console().print(table)
+    print(f"N = {result['n']}; {result['protocol']}")
 
 
 COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {

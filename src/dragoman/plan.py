@@ -14,59 +14,94 @@ from dragoman.engine.runtime import Runtime
 from dragoman.run import AnyExperiment, build, open_data, streams
 
 
-@dataclass
+@dataclass(frozen=True)
+class PhasePlan:
+    """One phase of a run."""
+
+    stage: str
+    phase: str
+    updates: list[str]
+    every: int
+    repeat: int
+    weights: dict[str, float]
+    """At the stage's first step."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a dry run found out."""
 
+    recipe: str
+    paper: str
     parameters: dict[str, int]
-    phases: list[tuple[str, str, str, int, int, dict[str, float]]]
+    """By network."""
+    phases: list[PhasePlan]
     images: int
     domains: tuple[str, ...]
+    steps: int
+    batch_size: int
     seconds_per_step: float
+    hours: float
     memory_gib: float
     precision: str
 
 
-def plan(experiment: AnyExperiment, console: Console) -> Plan:
-    """Build everything and run a few steps without writing anything: what there is, how long, how much memory."""
+def plan(experiment: AnyExperiment) -> Plan:
+    """Build everything and run a few steps without writing anything.
+
+    Raises:
+        UserError: a mistake in the experiment.
+    """
     data, _, _ = open_data(experiment)
     method = build(experiment, data)
     runtime = Runtime.start(experiment.train.device)
     stream, _ = streams(experiment, data, runtime)
-    settings = experiment.train
-    phases = [
-        (stage.name, phase.name, ", ".join(phase.updates), phase.every, phase.repeat,
-         {name: at(weight, 0) for name, weight in phase.weights.items()})
-        for stage in method.stages(settings.steps) for phase in stage.phases
-    ]  # fmt: skip
-    clock = _Clock()
-    steps = 2 * max(phase[3] for phase in phases)
+    settings, clock = experiment.train, _Clock()
+    stages = method.stages(settings.steps)
+    few = max(len(stages), 2 * max(phase.every for stage in stages for phase in stage.phases))
     run = fit(
-        method, stream, steps=max(steps, len(method.stages(steps))), seed=settings.seed, runtime=runtime,
-        hooks=[clock], ema_decay=settings.ema_decay, precision=settings.precision,
+        method, stream, steps=few, seed=settings.seed, runtime=runtime, hooks=[clock],
+        ema_decay=settings.ema_decay, precision=settings.precision,
     )  # fmt: skip
-    found = Plan(
-        {name: sum(p.numel() for p in net.parameters()) for name, net in method.named_children()}, phases, len(data),
-        data.task.domains, clock.per_step(), _peak_gib(runtime), run.precision_note,
+    return Plan(
+        recipe=experiment.recipe,
+        paper=method.paper,
+        parameters={name: sum(p.numel() for p in net.parameters()) for name, net in method.named_children()},
+        phases=[
+            PhasePlan(stage.name, phase.name, list(phase.updates), phase.every, phase.repeat,
+                      {name: at(weight, 0) for name, weight in phase.weights.items()})
+            for stage in stages for phase in stage.phases
+        ],
+        images=len(data),
+        domains=data.task.domains,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        seconds_per_step=clock.per_step(),
+        hours=clock.per_step() * settings.steps / 3600,
+        memory_gib=_peak_gib(runtime),
+        precision=run.precision_note,
     )  # fmt: skip
-    table = Table("network", "parameters", title=f"{experiment.recipe}: {method.paper}")
+
+
+def show(found: Plan, console: Console) -> None:
+    """Print a plan for people."""
+    console.print(f"{found.recipe}: {found.paper}", highlight=False, soft_wrap=True)
+    table = Table("network", "parameters")
     for name, count in found.parameters.items():
         table.add_row(name, f"{count:,}")
     console.print(table)
     table = Table("stage", "phase", "updates", "every", "repeat", "weights")
-    for stage, phase, updates, every, repeat, weights in phases:
-        table.add_row(
-            stage, phase, updates, str(every), str(repeat), ", ".join(f"{k} {v:g}" for k, v in weights.items())
-        )
+    for p in found.phases:
+        weights = ", ".join(f"{name} {value:g}" for name, value in p.weights.items())
+        table.add_row(p.stage, p.phase, ", ".join(p.updates), str(p.every), str(p.repeat), weights)
     console.print(table)
-    hours = found.seconds_per_step * settings.steps / 3600
     console.print(
         f"{found.images} images of {len(found.domains)} domains: {', '.join(found.domains)}\n"
-        f"{settings.steps} steps of {settings.batch_size} images at {found.seconds_per_step:.3f} s: {hours:.2f} hours\n"
+        f"{found.steps} steps of {found.batch_size} images at {found.seconds_per_step:.3f} s: {found.hours:.2f} hours\n"
         f"precision {found.precision}; peak memory {found.memory_gib:.2f} GiB "
-        "(less with a smaller --train.batch-size, --data.size or --method.width)", highlight=False,
+        "(less with a smaller --train.batch-size, --data.size or --method.width)",
+        highlight=False, soft_wrap=True,
     )  # fmt: skip
-    return found
 
 
 class _Clock:
