@@ -52,7 +52,8 @@ class Log(Every):
         self.path.write_text("".join(line + "\n" for line in kept))
 
     def act(self, run: Run) -> None:
-        """Write the line; this is where the loop waits for the device."""
+        """Write the line; this is where the loop waits for the device, and so where it learns of a non-finite term."""
+        run.check()
         names = list(run.losses)
         values = torch.stack([run.losses[name].float() for name in names]).tolist() if names else []
         elapsed = time.perf_counter() - self.since
