@@ -233,7 +233,10 @@ def _finish(
     write_metrics(out, result)
     from dragoman.report.html import report
 
-    report(out)
+    try:
+        report(out)
+    except UserError as error:  # without the libraries for it, the run is still whole
+        console.print(f"no report: {error}", markup=False, highlight=False, soft_wrap=True)
     return result
 
 

@@ -54,7 +54,7 @@ class Folder(DataConfig):
     root: Path = Path("DIR")
     """The data set's folder."""
     size: int = Field(128, ge=16)
-    """Height and width of a training image in pixels; a multiple of 16."""
+    """Height and width of a training image in pixels; a multiple of the network's stride (4)."""
     load_size: int | None = Field(None, ge=16)
     """Shorter side after resizing, before a random crop of `size`; `size` itself if not given."""
     flip: bool = True
