@@ -143,7 +143,7 @@ def measure(recipe: str, steps: int, warmup: int, repeats: int, console: Console
         raise UserError(f"{recipe} has several stages or repeated phases; choose a recipe with one plain stage")
     cycle = math.lcm(*(phase.every for phase in stages[0].phases))
     steps, warmup = (-(-count // cycle) * cycle for count in (steps, warmup))
-    stream = run.streams(experiment, experiment.data.open("train"), _cpu())[0]("train", 0, 0)
+    stream = run.streams(experiment, data, _cpu())[0]("train", 0, 0)
     batches = [next(stream).to(torch.device("cpu")) for _ in range(warmup + steps)]
     seconds: dict[str, list[float]] = {name: [] for name in ("fit", AS_FIT.name, *(s.name for s in SWITCHED))}
     same = True
