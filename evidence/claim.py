@@ -21,12 +21,13 @@ Values = dict[str, float]
 class Claim:
     """A table of a paper beside ours.
 
-    Rows live in `runs/evidence/<name>/`, one JSON each, so a stopped script goes on where it was; the result goes to
-    `evidence/results/<name>.json`.
+    Rows live in `runs/evidence/<name>/`, one JSON each, so a stopped script goes on where it was. The result goes to
+    `evidence/results/<name>.json`, and into the paper's docs page between its two marker lines.
     """
 
-    def __init__(self, name: str, *, recipe: str, scale: str, protocol: str, paper: dict[str, Values]):
+    def __init__(self, name: str, *, recipe: str, scale: str, protocol: str, paper: dict[str, Values], docs: str):
         self.name, self.recipe, self.scale, self.protocol, self.paper = name, recipe, scale, protocol, paper
+        self.docs = HERE.parent / "docs" / docs
         self.work = HERE.parent / "runs" / "evidence" / name
         self.rows: list[dict[str, Any]] = []
 
@@ -49,15 +50,14 @@ class Claim:
 
     def write(self, holds: dict[str, bool]) -> None:
         """Print the table and record the result; `holds` says for each statement of the claim whether it is so."""
-        metrics = list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
-        table = Table("row", "paper", *metrics, title=f"{self.name} ({self.scale}); means over seeds")
-        for row in dict.fromkeys(r["row"] for r in self.rows):
-            values = [r["metrics"] for r in self.rows if r["row"] == row]
-            cells = [f"{mean(v[m] for v in values):.4f}" if m in values[0] else "" for m in metrics]
-            table.add_row(row, ", ".join(f"{k} {v:g}" for k, v in self.paper.get(row, {}).items()), *cells)
+        header, lines = self._table()
+        table = Table(*header, title=f"{self.name} ({self.scale}); means over seeds")
+        for line in lines:
+            table.add_row(*line)
         Console(width=200).print(table)
-        for statement, true in holds.items():
-            print(f"{'holds' if true else 'FAILS'}: {statement}")
+        verdicts = [f"{'holds' if true else 'does not hold'}: {statement}" for statement, true in holds.items()]
+        print("\n".join(verdicts))
+        self._document(header, lines, verdicts)
         result = {
             "claim": self.name, "paper": self.paper, "rows": self.rows, "protocol": self.protocol,
             "recipe": self.recipe, "scale": self.scale, "commit": _commit(), "device": processor(torch.device("cpu")),
@@ -65,6 +65,32 @@ class Claim:
         }  # fmt: skip
         (HERE / "results").mkdir(exist_ok=True)
         (HERE / "results" / f"{self.name}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """Header and lines: a row, what the paper has for it, our means."""
+        metrics = list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
+        lines = []
+        for row in dict.fromkeys(r["row"] for r in self.rows):
+            values = [r["metrics"] for r in self.rows if r["row"] == row]
+            paper = ", ".join(f"{k} {v:g}" for k, v in self.paper.get(row, {}).items())
+            lines.append(
+                [row, paper] + [f"{mean(v[m] for v in values):.4f}" if m in values[0] else "" for m in metrics]
+            )
+        return ["row", "paper", *metrics], lines
+
+    def _document(self, header: list[str], lines: list[list[str]], verdicts: list[str]) -> None:
+        """Put the table into the docs page."""
+        seeds = sorted({row["seed"] for row in self.rows})
+        rows = [header, ["---"] * len(header), *lines]
+        table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        steps = max(row["steps"] for row in self.rows)
+        said = "\n".join(f"- {verdict}" for verdict in verdicts)
+        text = f"\n{self.scale}; {steps} steps; means of seeds {', '.join(map(str, seeds))}.\n\n{table}\n\n"
+        text += f"Protocol: {self.protocol}.\n\n{said}\n\n"
+        start, end = f"<!-- evidence: {self.name} -->", "<!-- end -->"
+        before, _, rest = self.docs.read_text().partition(start)
+        after = rest.partition(end)[2]
+        self.docs.write_text(f"{before}{start}\n{text}{end}{after}")
 
 
 def _commit() -> str:

@@ -45,7 +45,8 @@ def main() -> None:
     measures = {seed: Measure(data, test, protocol.model_copy(update={"seed": seed}), METRICS) for seed in SEEDS}
     n = len(measures[0].test.images)
     claim = Claim(
-        "sdit_digits", recipe=", ".join(ROWS.values()), scale="32 x 32 coloured digits, width 16", paper=PAPER,
+        "sdit_digits", docs="sdit.md", recipe=", ".join(ROWS.values()), paper=PAPER,
+        scale="32 x 32 coloured digits, width 16",
         protocol=f"{protocol.text(n)}; diversity: mean |difference| of [-1, 1] pixels over pairs of 5 styles; "
         "digit_distance: 1 - cosine of a digit classifier's features of input and output; reverse_accuracy: colour "
         "classifier trained on translations of the train split, tested on real test images",
