@@ -30,6 +30,7 @@ class Claim:
         self.docs = HERE.parent / "docs" / docs
         self.work = HERE.parent / "runs" / "evidence" / name
         self.rows: list[dict[str, Any]] = []
+        self.commit = _commit()  # before anything is written
 
     def row(self, row: str, seed: int, steps: int, measure: Callable[[Path], Values]) -> None:
         """Compute a row in its own folder (which is kept, so training in it resumes), unless it is there already."""
@@ -40,7 +41,7 @@ class Claim:
             metrics = measure(folder)
             record = {"row": row, "seed": seed, "steps": steps, "seconds": round(time.perf_counter() - start, 1)}
             folder.mkdir(parents=True, exist_ok=True)
-            done.write_text(json.dumps(record | {"metrics": metrics}))
+            done.write_text(json.dumps(record | {"commit": self.commit, "metrics": metrics}))
         self.rows.append(json.loads(done.read_text()))
         print(self.rows[-1], flush=True)
 
@@ -60,7 +61,7 @@ class Claim:
         self._document(header, lines, verdicts)
         result = {
             "claim": self.name, "paper": self.paper, "rows": self.rows, "protocol": self.protocol,
-            "recipe": self.recipe, "scale": self.scale, "commit": _commit(), "device": processor(torch.device("cpu")),
+            "recipe": self.recipe, "scale": self.scale, "commit": self.commit, "device": processor(torch.device("cpu")),
             "holds": holds,
         }  # fmt: skip
         (HERE / "results").mkdir(exist_ok=True)

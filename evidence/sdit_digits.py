@@ -70,6 +70,7 @@ def main() -> None:
         "Table 6.1: without attention L_LAT adds diversity": d("no_attention") > d("no_attention_no_latent"),
         "Table 6.1: without attention is more diverse than sdit": d("no_attention") > d("sdit"),
         "Table 6.1: sdit keeps the content better than without attention": i("sdit") < i("no_attention"),
+        "Table 6.1: sdit keeps the content best of all": all(i("sdit") < i(r) for r in ROWS if r[:3] == "no_"),
         "Table 6.3: reverse classification of sdit is above StarGAN's": r("sdit") > r("stargan"),
         "Table 6.3: reverse classification of sdit is within 2 points of real": r("sdit") > r("real") - 0.02,
         "Fig. 6.6: beta alone is at least twice as diverse as gamma alone": d("beta") > 2 * d("gamma"),
