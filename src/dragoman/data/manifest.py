@@ -3,7 +3,6 @@
 import codecs
 import json
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -161,8 +160,3 @@ def _from_metadata(root: Path) -> list[Row]:
             raise UserError(f"{where}: file_name {row.file_name!r} must stay inside the folder; use a relative path")
         rows.append(row)
     return rows
-
-
-def describe(row: Row) -> Mapping[str, Any]:
-    """What is known of a row, for people."""
-    return row.model_dump(exclude_defaults=True)

@@ -109,17 +109,18 @@ class Measure:
         self.task, self.protocol, self.metrics = train.task, protocol, metrics
         self.train = collect(train, protocol.classifier_images, protocol.seed)
         self.test = collect(test, protocol.inputs, protocol.seed)
-        self._nets: dict[str, Classifier] = {}
+        self._nets: dict[str | None, Classifier] = {}
 
     def _classifier(self, attribute: str | None) -> Classifier:
         """The classifier of the domains (None) or of an attribute, trained on the real train split."""
-        key = attribute or ""
-        if key not in self._nets:
-            self._nets[key] = self._fit(self.train.images, self._domain(self.train.labels), len(self.task.domains)) \
-                if attribute is None \
-                else self._fit(self.train.images, self.train.attributes[attribute],
-                               int(self.train.attributes[attribute].max()) + 1)  # fmt: skip
-        return self._nets[key]
+        if attribute not in self._nets:
+            if attribute is None:
+                labels, classes = self._domain(self.train.labels), len(self.task.domains)
+            else:
+                labels = self.train.attributes[attribute]
+                classes = int(labels.max()) + 1
+            self._nets[attribute] = self._fit(self.train.images, labels, classes)
+        return self._nets[attribute]
 
     def _fit(self, images: Tensor, labels: Tensor, classes: int) -> Classifier:
         steps, seed = self.protocol.classifier_steps, self.protocol.seed
