@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 import dragoman
-from dragoman import methods, recipes
+from dragoman import methods, recipes, worlds
 from dragoman.cli import COMMANDS, main
 from dragoman.data.manifest import Manifest, Row
 
@@ -50,13 +50,34 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str], words: lis
     assert all(f"  {name} " in shown for name in COMMANDS)
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "train"])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("train", "data make")])
 def test_help_of_a_command_names_every_field(capsys: pytest.CaptureFixture[str], name: str):
     assert call(*name.split(), "--help") == 0
     shown = capsys.readouterr().out
     for parameter in inspect.signature(COMMANDS[name][0]).parameters.values():
         keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        assert (f"--{parameter.name}" if keyword else parameter.name.upper().removesuffix("S")) in shown
+        assert (
+            f"--{parameter.name.replace('_', '-')}" if keyword else parameter.name.upper().removesuffix("S")
+        ) in shown
+
+
+@pytest.mark.parametrize("words", [["data"], ["data", "--help"]])
+def test_help_lists_the_data_commands(capsys: pytest.CaptureFixture[str], words: list[str]):
+    assert call(*words) == 0
+    listed = [line.strip().split("  ")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert listed == [name for name in COMMANDS if name.startswith("data ")]
+
+
+def test_help_of_data_make_lists_the_worlds_and_explains_every_field_of_each(capsys: pytest.CaptureFixture[str]):
+    assert call("data", "make", "--help") == 0
+    shown = capsys.readouterr().out
+    for name, world in worlds.WORLDS.items():
+        assert f"  {name} " in shown
+        assert call("data", "make", name, "--help") == 0
+        explained = " ".join(capsys.readouterr().out.replace("│", " ").split())
+        for field, about in world.model_fields.items():
+            assert f"--{field.replace('_', '-')}" in explained
+            assert " ".join((about.description or "nothing").split())[:20] in explained
 
 
 def leaves(config: BaseModel, prefix: str = "--") -> Iterator[str]:

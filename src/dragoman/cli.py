@@ -81,29 +81,103 @@ def data_check(folder: Annotated[Path, Positional, arg(metavar="FOLDER")], /, *,
     return int(bool(found.problems))
 
 
-def data_make(
-    world: Annotated[str, Positional, arg(metavar="WORLD")],
+MAKE_HELP = """usage: dragoman data make WORLD OUT [--size 64] [--n 10000] [--set NAME] [--seed 0] [--FIELD VALUE]
+
+Write a built-in world as an ordinary data set folder with metadata.jsonl.
+
+  OUT     the folder to write; it must not exist
+  --json  print JSON
+
+dragoman data make WORLD --help explains every field. The worlds:
+"""
+
+
+def data_make(arguments: Sequence[str]) -> None:
+    """Write a built-in world as a data set folder."""
+    from dragoman import worlds
+
+    words = list(arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(MAKE_HELP + "\n".join(f"  {name:16} {worlds.summary(name)}" for name in worlds.WORLDS))
+        return
+    as_json = _take(words, "--json", value=False)
+    name = words.pop(0)
+    world, prog = worlds.find(name), f"dragoman data make {name}"
+    out = words.pop(0) if words and not words[0].startswith("-") else ""
+    config = _parse(world, words, prog)
+    if not out:
+        raise UserError(f"name the folder to write: {prog} OUT")
+    total = sum(len(config.open(split)) for split in worlds.SPLITS)
+    with _progress("drawing", total) as advance:
+        manifest = worlds.make(config, Path(out), advance)
+    if as_json:
+        _print_json({"root": out, "images": len(manifest.rows)})
+        return
+    print(f"{len(manifest.rows)} images in {out}; next: dragoman data check {out}")
+
+
+def data_import(
+    family: Annotated[str, Positional, arg(metavar="FAMILY")],
+    src: Annotated[Path, Positional, arg(metavar="SRC")],
     out: Annotated[Path, Positional, arg(metavar="OUT")],
     /,
     *,
-    size: int = 32,
     json: bool = False,
 ) -> None:
-    """Write a built-in world as an ordinary data set folder with metadata.jsonl.
+    """Read a published data set in its official layout and write it as a data set folder with metadata.jsonl.
 
     Args:
-        world: digits.
+        family: Of robotcar, bdd100k, celeba, camvid, cityscapes and others; docs/datasets.md has them all.
+        src: The folder in the official layout. Files are linked where that is possible, else copied.
         out: The folder to write; it must not exist.
-        size: Height and width in pixels.
         json: Print JSON.
     """
-    from dragoman import worlds
+    from dragoman.data.adapters import import_family
 
-    manifest = worlds.make(world, out, size=size)
+    manifest, skipped = import_family(family, src, out)
     if json:
-        _print_json({"root": str(out), "images": len(manifest.rows)})
+        _print_json({"root": str(out), "images": len(manifest.rows), "skipped": skipped})
         return
-    print(f"{len(manifest.rows)} images in {out}; next: dragoman data check {out}")
+    for line in skipped:
+        _warn(f"left out: {line}")
+    print(f"{len(manifest.rows)} images in {out}, {len(skipped)} left out; next: dragoman data check {out}")
+
+
+def data_pairs(
+    folder: Annotated[Path, Positional, arg(metavar="FOLDER")],
+    /,
+    *,
+    max_distance: float = 5,
+    max_angle: float = 15,
+    json: bool = False,
+) -> None:
+    """Find weak pairs, images of the same place in different domains, by their poses; write FOLDER/pairs.jsonl.
+
+    Args:
+        folder: A data set folder whose metadata.jsonl has poses.
+        max_distance: Most metres between two positions.
+        max_angle: Most degrees between two headings.
+        json: Print JSON.
+    """
+    from dragoman.data import pairing
+    from dragoman.data.manifest import Manifest
+
+    reach = pairing.Reach(max_distance=max_distance, max_angle=max_angle)
+    rows = Manifest.open(folder).rows
+    pairs = pairing.weak_pairs(rows, reach)
+    pairing.write_pairs(folder / pairing.PAIRS, pairs)
+    found = pairing.summary(pairs, rows, reach)
+    if json:
+        _print_json(found)
+        return
+    table = Table("split: domains", "pairs")
+    for name, count in found["counts"].items():
+        table.add_row(escape(name), str(count))
+    Console().print(table)
+    most = max(found["histogram"])
+    for low, high, count in zip(found["metres"], found["metres"][1:], found["histogram"], strict=False):
+        print(f"{low:6.2f} - {high:5.2f} m  {count:7d} {'#' * round(40 * count / most)}")
+    print(f"{len(pairs)} pairs in {folder / pairing.PAIRS}")
 
 
 def translate(
@@ -286,7 +360,9 @@ def print_metrics(result: dict[str, Any]) -> None:
 COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "methods": (methods, "every method with its paper, the data it needs and its recipes"),
     "data check": (data_check, "what is in a data set folder, what is wrong, what to do"),
+    "data import": (data_import, "write a published data set, in its official layout, as a data set folder"),
     "data make": (data_make, "write a built-in world as a data set folder"),
+    "data pairs": (data_pairs, "find images of the same place by their poses"),
     "train": (train, "train a recipe, or repeat a run"),
     "translate": (translate, "translate files or folders with a model"),
     "evaluate": (evaluate, "measure a model on a data set"),
@@ -297,8 +373,10 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point: exit code 0, 1 for a negative answer, 2 for a user's mistake, 130 when interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print("usage: dragoman COMMAND ...\n\n" + "\n".join(f"  {n:12} {what}" for n, (_, what) in COMMANDS.items()))
+    group = "data " if words[:1] == ["data"] else ""
+    if (words[1:] if group else words)[:1] in ([], ["-h"], ["--help"]):
+        print("usage: dragoman COMMAND ...\n")
+        print("\n".join(f"  {n:12} {what}" for n, (_, what) in COMMANDS.items() if n.startswith(group)))
         print("\ndragoman COMMAND --help explains every field.")
         return 0
     if words[0] == "--version":
@@ -307,12 +385,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(dragoman.__version__)
         return 0
     try:
-        name = " ".join(words[:2]) if words[0] == "data" else words[0]
+        name = " ".join(words[:2]) if group else words[0]
         if name not in COMMANDS:
             raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
         call, rest = COMMANDS[name][0], words[len(name.split()) :]
-        if call is train:
-            train(rest)
+        if call in (train, data_make):  # their fields are those of the recipe or world that they name
+            call(rest)
             return 0
         return _parse(_deferred(call), rest, f"dragoman {name}")() or 0
     except UserError as error:
@@ -344,7 +422,8 @@ def _parse(what: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
             raise
         text = complaint.getvalue().split("For full helptext")[0]
         text = re.sub(r"^\u256d.*", "", text, flags=re.MULTILINE)  # the box's upper border, with a title
-        text = " ".join(re.sub(r"https?://\S+|For further information visit|[\u2500-\u257f]+", " ", text).split())
+        text = " ".join(re.sub(r"https?://\S+|For further information visit|[\u2500-\u257f]+|-{4,}", " ", text).split())
+        text = re.sub(r"(Value error )?Error parsing \S+: \d+ validation errors? for \S+ (\S+) ", r"\2: ", text)
         text = re.sub(r" \[type=.*?input_type=\w+\]", "", text)
         raise UserError(f"{text}; see {prog} --help") from None
 

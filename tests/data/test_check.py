@@ -161,3 +161,31 @@ def test_nothing_to_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().err == (
         f"dragoman: no images in {tmp_path}; expected train/<domain>/*.jpg (or <domain>/*.jpg)\n"
     )
+
+
+def test_further_pictures_and_boxes_that_do_not_fit(good: Path):
+    rows = Manifest.open(good).rows
+    noise(good / "depth/right.png")
+    noise(good / "depth/small.png", size=8)
+    (good / "depth/metres.npy").touch()
+    fits = {"modalities": {"depth": "depth/right.png", "metres": "depth/metres.npy"},
+            "boxes": [{"class": "car", "box": [0, 0, 16, 16]}]}  # fmt: skip
+    rows[0] = Row.model_validate(rows[0].model_dump() | fits)
+    Manifest(good, rows).write()
+    assert check(good).problems == []
+    misfits = {"modalities": {"depth": "depth/small.png", "nir": "nir/none.png"},
+               "boxes": [{"class": "car", "box": [0, 0, 17, 16]}, {"class": "car", "box": [-1, 0, 9, 9]}]}  # fmt: skip
+    rows[1] = Row.model_validate(rows[1].model_dump() | misfits)
+    Manifest(good, rows).write()
+    assert len(check(good).columns) == 4
+    problem(good, "4 further pictures or boxes do not fit", "small.png: depth has 8 x 8 pixels", "16 x 16")
+
+
+@pytest.mark.parametrize("box", [[4, 0, 4, 9], [0, 9, 9, 3], [0, 0, 9]])
+def test_a_box_that_is_none(good: Path, box: list[int], capsys: pytest.CaptureFixture[str]):
+    row = {"file_name": "train/day/0.png", "boxes": [{"class": "car", "box": box}]}
+    (good / "metadata.jsonl").write_text(json.dumps(row))
+    assert main(["data", "check", str(good)]) == 2
+    shown = capsys.readouterr().err
+    assert "metadata.jsonl line 1: boxes" in shown
+    assert shown.count("\n") == 1

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from dragoman.data.image import BadImage, read
-from dragoman.data.manifest import Manifest, code
+from dragoman.data.manifest import Manifest, Row, code
 from dragoman.errors import UserError
 
 
@@ -32,6 +32,8 @@ class Findings:
     """Images of one colour."""
     small: list[str] = field(default_factory=list)
     """Images under 8 pixels on a side, which training leaves out."""
+    columns: list[str] = field(default_factory=list)
+    """Further pictures or boxes that do not fit their image, a line each."""
     duplicates: list[list[str]] = field(default_factory=list)
     """Groups of files with the same pixels."""
     leaks: list[list[str]] = field(default_factory=list)
@@ -79,6 +81,7 @@ def check(root: Path, advance: Callable[[int], None] = lambda _: None) -> Findin
             found.small.append(str(path))
         elif image.tensor.flatten(1).amin(1).equal(image.tensor.flatten(1).amax(1)):
             found.flat.append(str(path))
+        found.columns += _misfits(root, row, width, height)
         digest = hashlib.sha256(image.tensor.numpy().tobytes()).hexdigest()
         seen.setdefault(digest, []).append((str(path), row.split))
         advance(1)
@@ -88,6 +91,25 @@ def check(root: Path, advance: Callable[[int], None] = lambda _: None) -> Findin
     found.leaks = [[name for name, _ in files] for files in same if len({split for _, split in files}) > 1]
     found.problems = _problems(found, manifest, domains)
     return found
+
+
+def _misfits(root: Path, row: Row, width: int, height: int) -> list[str]:
+    """What of a row's further columns does not fit its image of that many pixels."""
+    lines = []
+    for name, file in row.modalities.items():
+        try:
+            with Image.open(root / file) as header:
+                if header.size != (width, height):
+                    lines.append(f"{root / file}: {name} has {header.width} x {header.height} pixels, "
+                                 f"{row.file_name} {width} x {height}")  # fmt: skip
+        except OSError:
+            if not (file.endswith(".npy") and (root / file).is_file()):
+                lines.append(f"{root / file}: no such {name} image, named by {row.file_name}")
+    for box in row.boxes:
+        left, top, right, bottom = box.box
+        if left < 0 or top < 0 or right > width or bottom > height:
+            lines.append(f"{root / row.file_name}: box {[*box.box]} is outside the {width} x {height} pixels")
+    return lines
 
 
 def _problems(found: Findings, manifest: Manifest, domains: tuple[str, ...]) -> list[str]:
@@ -108,6 +130,9 @@ def _problems(found: Findings, manifest: Manifest, domains: tuple[str, ...]) -> 
             lines.append(
                 f"{len(files)} {kind} image{'s' * (len(files) > 1)} ({files[0]}{', ...' * (len(files) > 1)}): {advice}"
             )
+    if found.columns:
+        lines.append(f"{len(found.columns)} further pictures or boxes do not fit ({found.columns[0]}): correct "
+                     "metadata.jsonl or replace the files")  # fmt: skip
     if found.leaks:
         lines.append(
             f"{len(found.leaks)} images are in more than one split ({found.leaks[0][0]}): remove them from one of them"

@@ -39,6 +39,10 @@ class Dataset(Protocol):
         """
         ...
 
+    def counterfactual(self, index: int, code: Tensor) -> Tensor | None:
+        """Exactly the image [C, size, size] that a translation to a domain code [K] should give, if that is known."""
+        ...
+
 
 class DataConfig(Config):
     """Where images come from; `open(split)` reads them."""
@@ -108,6 +112,11 @@ class FolderDataset:
             for name in content
             if all(name in row.attributes for row in self.rows)
         }
+        self._aligned: dict[tuple[str | None, tuple[float, ...]], int] = {
+            (row.group, tuple(label)): index
+            for index, (row, label) in enumerate(zip(self.rows, self.labels.tolist(), strict=True))
+            if row.group is not None
+        }
         self._cache: dict[int, Tensor] = {}
         self._room = self.MEMORY
 
@@ -135,6 +144,11 @@ class FolderDataset:
             raise BadImage(f"{self.name(index)}: a blank crop, nothing to learn from; left out")
         return crop.float().div_(127.5).sub_(1)
 
+    def counterfactual(self, index: int, code: Tensor) -> Tensor | None:
+        """The image of the same group that has the code."""
+        other = self._aligned.get((self.rows[index].group, tuple(code.tolist())))
+        return None if other is None else self.load(other)
+
     def _resized(self, index: int) -> Tensor:
         image = read(self.name(index), self.config.channels).tensor
         height, width = image.shape[1:]
@@ -161,3 +175,7 @@ class Arrays:
     def load(self, index: int, rng: np.random.Generator | None = None) -> Tensor:
         """As it is: a world draws as many variants as it is asked for, so nothing is augmented."""
         return from_uint8(self.images[index])
+
+    def counterfactual(self, index: int, code: Tensor) -> Tensor | None:
+        """Not known."""
+        return None

@@ -4,15 +4,30 @@ import codecs
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from pydantic import NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt, ValidationError, field_validator
 
 from dragoman.config import Config
 from dragoman.data.image import find
 from dragoman.errors import UserError, one_line
 
 METADATA = "metadata.jsonl"
+
+
+class Box(Config):
+    """An instance in an image: a car, a pedestrian."""
+
+    class_: str = Field(alias="class")
+    """Its class."""
+    box: tuple[float, float, float, float]
+    """left, top, right and bottom in pixels."""
+
+    @field_validator("box")
+    @classmethod
+    def _not_empty(cls, box: tuple[float, ...]) -> tuple[float, ...]:
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise ValueError(f"box must be [left, top, right, bottom] with left < right and top < bottom, got {[*box]}")
+        return box
 
 
 class Row(Config):
@@ -27,13 +42,13 @@ class Row(Config):
     attributes: dict[str, NonNegativeInt] = {}
     """Attributes: 0 or 1 for binary ones, a class number for others."""
     group: str | None = None
-    """Images of one group show the same place or thing."""
-    pose: tuple[float, ...] | None = None
-    """Position and heading, in metres and radians."""
-    boxes: list[dict[str, Any]] = []
+    """Images of one group are the same scene, aligned to the pixel: exact pairs. Weak pairs come from poses."""
+    pose: tuple[float, float, float] | None = None
+    """x and y in metres and heading in radians."""
+    boxes: list[Box] = []
     """Instances: {"class": name, "box": [left, top, right, bottom]} in pixels."""
     modalities: dict[str, str] = {}
-    """Paths of further modalities of the same scene by name."""
+    """Paths of further pictures of the same pixels by name; depth, nir, segmentation and instances have a format."""
 
 
 class Manifest:
@@ -59,7 +74,8 @@ class Manifest:
 
     def write(self) -> None:
         """Write metadata.jsonl, so that the folder says all that the rows say."""
-        lines = [json.dumps(row.model_dump(exclude_defaults=True) | {"split": row.split}) for row in self.rows]
+        facts = ((row.model_dump(exclude_defaults=True, by_alias=True), row.split) for row in self.rows)
+        lines = [json.dumps(row | {"split": split}) for row, split in facts]
         (self.root / METADATA).write_text("\n".join(lines) + "\n")
 
     def splits(self) -> list[str]:
@@ -156,7 +172,8 @@ def _from_metadata(root: Path) -> list[Row]:
             row = Row.model_validate_json(line)
         except ValidationError as error:
             raise UserError(f"{where}: {one_line(error)}; correct or remove the line") from None
-        if Path(row.file_name).is_absolute() or ".." in Path(row.file_name).parts:
-            raise UserError(f"{where}: file_name {row.file_name!r} must stay inside the folder; use a relative path")
+        for name, file in {"file_name": row.file_name, **row.modalities}.items():
+            if Path(file).is_absolute() or ".." in Path(file).parts:
+                raise UserError(f"{where}: {name} {file!r} must stay inside the folder; use a relative path")
         rows.append(row)
     return rows
