@@ -48,7 +48,7 @@ def main() -> None:
         "sdit_digits", docs="sdit.md", recipe=", ".join(ROWS.values()), paper=PAPER,
         scale="32 x 32 coloured digits, width 16",
         protocol=f"{protocol.text(n)}; diversity: mean |difference| of [-1, 1] pixels over pairs of 5 styles; "
-        "digit_distance: 1 - cosine of a digit classifier's features of input and output; reverse_accuracy: colour "
+        "identity_distance: 1 - cosine of a digit classifier's features of input and output; reverse_accuracy: colour "
         "classifier trained on translations of the train split, tested on real test images",
     )  # fmt: skip
     for seed in SEEDS:
@@ -63,7 +63,7 @@ def main() -> None:
             claim.row(row, seed, experiment.train.steps, measure)
         claim.row("real", seed, 0, lambda _, seed=seed: {"reverse_accuracy": measures[seed].reverse_real()})
     picture(claim, collect(test, 4, 3).images)
-    d, i, r = (lambda row, m=m: claim.mean(row, m) for m in ("diversity", "digit_distance", "reverse_accuracy"))
+    d, i, r = (lambda row, m=m: claim.mean(row, m) for m in ("diversity", "identity_distance", "reverse_accuracy"))
     claim.write({
         "Table 6.1: sdit is more diverse than without CIN": d("sdit") > d("no_cin"),
         "Table 6.1: sdit is more diverse than without L_LAT": d("sdit") > d("no_latent"),

@@ -239,7 +239,7 @@ def evaluate(
     data: Annotated[str, Positional, arg(metavar="DATA")],
     /,
     *,
-    metrics: tuple[str, ...] = ("domain_accuracy", "content_accuracy", "diversity"),
+    metrics: tuple[str, ...] = (),
     split: str = "test",
     inputs: int = 400,
     styles: int = 3,
@@ -264,14 +264,18 @@ def evaluate(
     """
     import dragoman
     from dragoman import run, worlds
-    from dragoman.metrics.protocol import Measure, Protocol
+    from dragoman.metrics.measure import METRICS, Measure
+    from dragoman.metrics.protocol import Protocol
 
     translator = dragoman.load(model, device)
     source = worlds.open_source(data, translator.task)
     protocol = Protocol(split=split, inputs=inputs, styles=styles, seed=seed)
     if out is not None:
         run.make_folder(out)
-    measure = Measure(source.open("train"), source.open(split), protocol, metrics)
+    measure = Measure(source.open("train"), source.open(split), protocol, metrics or tuple(METRICS))
+    for name, reason in measure.left_out.items():
+        if name in metrics:
+            raise UserError(f"metric {name} needs {reason}")
     with Console(stderr=True).status("measuring"):
         result = measure(translator)
     if out is not None:

@@ -23,7 +23,8 @@ from dragoman.engine.runtime import Runtime, environment
 from dragoman.errors import UserError, one_line
 from dragoman.inference.translator import Core, Translator
 from dragoman.methods import find
-from dragoman.metrics.protocol import Measure, Protocol, collect, targets
+from dragoman.metrics.measure import Measure
+from dragoman.metrics.protocol import Protocol, collect, targets
 from dragoman.model import load_model, save_model
 from dragoman.recipes.experiment import Experiment
 from dragoman.report.grids import translations
