@@ -9,7 +9,8 @@ import torch
 from claim import HERE, Claim, Values
 
 from dragoman import load, recipes
-from dragoman.metrics.protocol import Measure, Protocol, collect
+from dragoman.metrics.measure import Measure
+from dragoman.metrics.protocol import Protocol, collect
 from dragoman.report.grids import grid
 from dragoman.run import train
 
