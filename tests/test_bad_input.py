@@ -127,7 +127,7 @@ MISTAKES = {
     "data make digit new": "unknown world 'digit'; did you mean digits?",
     "data make digits data": "data exists; give a folder that does not",
     "data make digits file/new": "cannot write in file/new: ",
-    "data make digits new --size 8": "size: Input should be greater than or equal to 16; see dragoman data make digits --help",
+    "data make digits new --size 8": "size: Input should be greater than or equal to 16; see",
     "data make digits": "name the folder to write: dragoman data make digits OUT",
     # models
     f"{TRANSLATE}": "Missing from dragoman translate: --to",
