@@ -92,7 +92,7 @@ class FolderDataset:
     def __init__(self, config: Folder, split: str):
         self.config = config
         manifest = Manifest.open(config.root)
-        domains, exclusive = manifest.need_domains()
+        domains, exclusive = manifest.need_domains(only=config.domains)
         if config.domains is not None:
             if missing := set(config.domains) - set(domains):
                 raise UserError(f"no domain {sorted(missing)[0]!r} in {config.root}; there is: {', '.join(domains)}")

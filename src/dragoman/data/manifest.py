@@ -107,8 +107,12 @@ class Manifest:
                 values.setdefault(name, set()).add(value)
         return tuple(sorted(name for name, seen in values.items() if seen <= {0, 1})), False
 
-    def need_domains(self, split: str = "train") -> tuple[tuple[str, ...], bool]:
+    def need_domains(self, split: str = "train", only: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], bool]:
         """`domains`, checked to be enough to learn a translation from.
+
+        Args:
+            split: Where every domain must have an image.
+            only: Attributes to check, if not all are wanted.
 
         Raises:
             UserError: fewer than two domains, or one without an image in the split.
@@ -119,7 +123,7 @@ class Manifest:
             raise UserError(f"{self.root} has {have}; translation needs two: add another folder beside it")
         counts = count(self.of(split), exclusive)
         for domain in domains:
-            if not counts[domain]:
+            if not counts[domain] and (exclusive or only is None or domain in only):
                 raise UserError(
                     f"domain {domain!r} has no {split} image in {self.root}; add images or remove the folder"
                 )

@@ -9,12 +9,13 @@ from dragoman.data.dataset import DataConfig, Folder
 from dragoman.data.manifest import Manifest
 from dragoman.errors import UserError, suggest
 from dragoman.worlds.digits import Digits
+from dragoman.worlds.faces import Faces
 from dragoman.worlds.world import SPLITS
 from dragoman.worlds.writer import write
 
 __all__ = ["SPLITS", "WORLDS", "find", "make", "open_source", "summary"]
 
-WORLDS: dict[str, type[DataConfig]] = {"digits": Digits}
+WORLDS: dict[str, type[DataConfig]] = {"digits": Digits, "faces": Faces}
 
 
 def find(name: str) -> type[DataConfig]:
