@@ -12,8 +12,10 @@ from dragoman.data.dataset import Dataset
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
 from dragoman.metrics.classification import accuracy, embed, predict
+from dragoman.metrics.counterfactual import inside_outside
 from dragoman.metrics.diversity import pixel_diversity
 from dragoman.metrics.identity import identity_distance
+from dragoman.metrics.mask import changed_region, mask_iou
 from dragoman.metrics.protocol import Protocol, collect, targets, translate_all
 from dragoman.nets.classifier import Classifier, train_classifier
 
@@ -218,6 +220,35 @@ def _diversity(measure: Measure, t: Translated) -> Values:
     return {"diversity": pixel_diversity(t.outputs) if len(t.outputs) > 1 else 0.0}
 
 
+def _counterfactual(measure: Measure, t: Translated) -> Values:
+    """Mean |difference| of [-1, 1] pixels to the true answer: everywhere, where the image must change, elsewhere.
+
+    `truth_l1_untouched` is that of the input itself: what doing nothing would give.
+    """
+    if not len(t.known):
+        return {}
+    x, outputs = t.x[t.known], t.outputs[:, t.known]
+    region = changed_region(x, t.truth)
+    error = (outputs - t.truth).abs().mean(2, keepdim=True)
+    inside, outside = inside_outside(error.flatten(0, 1), region.repeat(len(outputs), 1, 1, 1))
+    return {
+        "truth_l1": error.double().mean().item(),
+        "truth_l1_inside": inside.nanmean().item(),
+        "truth_l1_outside": outside.nanmean().item(),
+        "truth_l1_untouched": (x - t.truth).abs().double().mean().item(),
+    }
+
+
+def _mask_iou(measure: Measure, t: Translated) -> Values:
+    """Of the method's mask with the pixels that must change; and what a mask drawn at random would reach."""
+    if t.masks is None or not len(t.known):
+        return {}
+    region = changed_region(t.x[t.known], t.truth)
+    share = region.double().mean((1, 2, 3))
+    chance = (share / (2 - share))[share > 0].mean()
+    return {"mask_iou": mask_iou(t.masks[t.known], region).nanmean().item(), "mask_iou_chance": chance.item()}
+
+
 def _no_values(measure: Measure, t: Translated) -> Values:
     """For metrics of all translations together."""
     return {}
@@ -240,6 +271,8 @@ METRICS: dict[str, Metric] = {
     "content_accuracy": Metric(_content_accuracy, _no_content),
     "identity_distance": Metric(_identity_distance, _no_content),
     "diversity": Metric(_diversity, _nothing),
+    "counterfactual": Metric(_counterfactual, _no_truth),
+    "mask_iou": Metric(_mask_iou, _no_truth),
     "reverse_accuracy": Metric(_no_values, _nothing),
 }
 """What can be measured, by name."""
