@@ -11,6 +11,7 @@ from torch import Tensor
 from dragoman.data.dataset import Dataset
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
+from dragoman.metrics import lpips
 from dragoman.metrics.classification import accuracy, embed, predict
 from dragoman.metrics.counterfactual import inside_outside
 from dragoman.metrics.diversity import pixel_diversity
@@ -254,6 +255,21 @@ def _no_values(measure: Measure, t: Translated) -> Values:
     return {}
 
 
+def _lpips_diversity(measure: Measure, t: Translated) -> Values:
+    """LPIPS between the styles of one input."""
+    if len(t.outputs) < 2:
+        return {"lpips_diversity": 0.0}
+    metric = lpips.published(measure.protocol.lpips)
+    values = lpips.diversity(t.outputs, metric, measure.protocol.pairs, measure.protocol.seed)
+    return {"lpips_diversity": values.mean().item()}
+
+
+def _no_lpips(measure: Measure) -> str:
+    if measure.task.size < lpips.SMALLEST:
+        return f"images of at least {lpips.SMALLEST} pixels"
+    return lpips.lacking(measure.protocol.lpips)
+
+
 def _no_content(measure: Measure) -> str:
     return "" if measure.content else "labels of content: attributes that are no domain"
 
@@ -271,6 +287,7 @@ METRICS: dict[str, Metric] = {
     "content_accuracy": Metric(_content_accuracy, _no_content),
     "identity_distance": Metric(_identity_distance, _no_content),
     "diversity": Metric(_diversity, _nothing),
+    "lpips_diversity": Metric(_lpips_diversity, _no_lpips),
     "counterfactual": Metric(_counterfactual, _no_truth),
     "mask_iou": Metric(_mask_iou, _no_truth),
     "reverse_accuracy": Metric(_no_values, _nothing),
