@@ -10,12 +10,13 @@ from dragoman.data.manifest import Manifest
 from dragoman.errors import UserError, suggest
 from dragoman.worlds.digits import Digits
 from dragoman.worlds.faces import Faces
+from dragoman.worlds.streets import Streets
 from dragoman.worlds.world import SPLITS
 from dragoman.worlds.writer import write
 
 __all__ = ["SPLITS", "WORLDS", "find", "make", "open_source", "summary"]
 
-WORLDS: dict[str, type[DataConfig]] = {"digits": Digits, "faces": Faces}
+WORLDS: dict[str, type[DataConfig]] = {"digits": Digits, "faces": Faces, "streets": Streets}
 
 
 def find(name: str) -> type[DataConfig]:
