@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
+from dragoman.errors import UserError
 from dragoman.nets.classifier import train_classifier
 from dragoman.worlds.streets import CLASSES, FAR, PALETTE, Streets
 from dragoman.worlds.streets.camera import HEIGHT, Camera, paint
@@ -299,6 +301,13 @@ def test_the_route_bends_gently():
         course = street(seed).route
         assert np.abs(np.diff(course.heading)).max() < 1 / 80  # radius in metres
         assert np.abs(course.heading).max() < 0.6
+
+
+def test_without_opencv(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    world = Streets(size=32)
+    with pytest.raises(UserError, match=r"dragoman\[worlds\]"):
+        world.draw(world.draw_scene("train", 0))
 
 
 def test_golden():

@@ -1,8 +1,11 @@
 """Built-in benchmark images, by name."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
 
 from dragoman.data.batch import Task
 from dragoman.data.dataset import DataConfig, Folder
@@ -10,13 +13,21 @@ from dragoman.data.manifest import Manifest
 from dragoman.errors import UserError, suggest
 from dragoman.worlds.digits import Digits
 from dragoman.worlds.faces import Faces
+from dragoman.worlds.mnist import MNIST, MNISTMultiple, MNISTSingle
 from dragoman.worlds.streets import Streets
-from dragoman.worlds.world import SPLITS
+from dragoman.worlds.world import SPLITS, World
 from dragoman.worlds.writer import write
 
 __all__ = ["SPLITS", "WORLDS", "find", "make", "open_source", "summary"]
 
-WORLDS: dict[str, type[DataConfig]] = {"digits": Digits, "faces": Faces, "streets": Streets}
+WORLDS: dict[str, type[DataConfig]] = {
+    "digits": Digits,
+    "faces": Faces,
+    "mnist": MNIST,
+    "mnist-multiple": MNISTMultiple,
+    "mnist-single": MNISTSingle,
+    "streets": Streets,
+}
 
 
 def find(name: str) -> type[DataConfig]:
@@ -36,20 +47,36 @@ def summary(name: str) -> str:
 
 
 def open_source(source: str, task: Task) -> DataConfig:
-    """A data set for a translator: a folder, or a built-in world by name.
+    """A data set for a translator: a folder, or a built-in world by name, set to show the translator's domains.
 
     Raises:
-        UserError: it is neither, or its domains are not the translator's.
+        UserError: it is neither, or does not have these domains.
     """
     if source in WORLDS:
-        found = WORLDS[source].model_validate({"size": task.size})
-        domains = found.open("test").task.domains
-        if domains != task.domains:
-            raise UserError(f"{source} has the domains {', '.join(domains)}, the model {', '.join(task.domains)}")
-        return found
+        world = WORLDS[source]
+        shown = []
+        for settings in _variants(world, task.domains):
+            try:
+                found = world.model_validate({"size": task.size} | settings)
+            except ValidationError:
+                continue
+            shown.append(found.task if isinstance(found, World) else found.open("test").task)
+            if (shown[-1].domains, shown[-1].channels) == (task.domains, task.channels):
+                return found
+        raise UserError(f"{source} has the domains {', '.join(shown[0].domains)}, the model {', '.join(task.domains)}")
     if not Path(source).exists():
         raise UserError(f"no folder {source!r}; give a data set folder or one of: {', '.join(WORLDS)}")
     return Folder(root=Path(source), size=task.size, channels=task.channels, flip=False, domains=task.domains)
+
+
+def _variants(world: type[DataConfig], domains: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Settings that may change a world's domains: none, each value of a choice, the domains themselves."""
+    yield {}
+    for name, field in world.model_fields.items():
+        if get_origin(field.annotation) is Literal:
+            yield from ({name: value} for value in get_args(field.annotation))
+        elif field.annotation == tuple[str, ...]:
+            yield {name: domains}
 
 
 def make(world: DataConfig, out: Path, advance: Callable[[int], None] = lambda _: None) -> Manifest:

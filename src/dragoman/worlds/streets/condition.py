@@ -94,7 +94,7 @@ def _overcast(r: list[float], level: float = 0.62, warm: float = -0.03, relief: 
 
 def _rain(r: list[float], green: bool = True, level: float = 0.4) -> Look:
     """A wet, dull day with streaks in the air and lights on."""
-    return _overcast(r, level, -0.06, 0.45, 0.010, green, wet=0.85 + 0.15 * r[3], rain=0.6 + 0.4 * r[4],
+    return _overcast(r, level, -0.06, 0.45, 0.007, green, wet=0.85 + 0.15 * r[3], rain=0.6 + 0.4 * r[4],
                      beams=0.55, lit=0.12, gain=(0.97, 1.0, 1.05))  # fmt: skip
 
 
@@ -125,7 +125,7 @@ CONDITIONS: dict[str, Callable[[list[float]], Look]] = {
     "WDO-3": lambda r: _overcast(r, 0.72, 0.04, 0.3, 0.005, False, snow=(0.2, 0.4, 0.55, 0.45), gain=(1.05, 1.0, 0.93)),
     "SDS-1": lambda r: _sunny(r, (-85, -50), (48, 60)),
     "SDO": lambda r: _overcast(r, 0.6, -0.02),
-    "SDS-2": lambda r: _sunny(r, (115, 150), (26, 36), 0.55, True, 0.07),
+    "SDS-2": lambda r: _sunny(r, (115, 150), (26, 36), 0.35, True, 0.07),
     "SDR": _rain,
 }  # fmt: skip
 """Every condition by name: a look from eight random numbers. Names of eleven as in the weakly-paired paper, Table 1."""

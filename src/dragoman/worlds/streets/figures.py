@@ -17,6 +17,7 @@ SIGNS = ("circle", "triangle", "square", "board")
 
 _BLACK, _DARK = linear(0.1, 0.1, 0.11, 0.06), linear(0.2, 0.2, 0.22, 0.12)
 _WINDOW, _TYRE = linear(0.16, 0.2, 0.24, 0.08), linear(0.13, 0.13, 0.14, 0.07)
+_GREEN = linear(0.05, 0.42, 0.25)
 _WHITE, _RED, _BLUE = linear(0.92, 0.92, 0.9), linear(0.8, 0.08, 0.1), linear(0.08, 0.25, 0.7)
 _STEEL, _SKIN, _BARK = linear(0.42, 0.43, 0.45), linear(0.85, 0.66, 0.54, 0.6), linear(0.36, 0.28, 0.22, 0.35)
 _YELLOW, _ROAD_BIKE = linear(0.95, 0.8, 0.2), linear(0.25, 0.26, 0.3)
@@ -282,7 +283,10 @@ def _lamp(parts: _Parts, side: int) -> None:
 def _sign(parts: _Parts, kind: str) -> None:
     """A traffic sign, or a board with a place's name, on a pole."""
     parts.card([(-0.04, 0), (0.04, 0), (0.04, 2.4), (-0.04, 2.4)], mesh.METAL, "pole", _STEEL)
-    plate = lambda points, colour: parts.card(points, mesh.PLATE, "sign", colour)  # noqa: E731
+
+    def plate(points: list[tuple[float, float]], colour: np.ndarray) -> None:
+        parts.card(points, mesh.PLATE, "sign", colour)
+
     if kind == "circle":
         for size, colour in ((0.4, _RED), (0.29, _WHITE)):
             plate([(size * a, 2.5 + size * b) for a, b in _OCTAGON], colour)
@@ -295,12 +299,9 @@ def _sign(parts: _Parts, kind: str) -> None:
         plate([(-0.38, 2.1), (0.38, 2.1), (0.38, 2.86), (-0.38, 2.86)], _BLUE)
         plate([(-0.22, 2.2), (0.22, 2.2), (0, 2.74)], _WHITE)
     else:
-        plate([(-0.75, 2.2), (0.75, 2.2), (0.75, 2.95), (-0.75, 2.95)], FIRST_PLATE)
+        plate([(-0.75, 2.2), (0.75, 2.2), (0.75, 2.95), (-0.75, 2.95)], _GREEN)
         plate([(-0.62, 2.62), (0.5, 2.62), (0.5, 2.76), (-0.62, 2.76)], _WHITE)
         plate([(-0.62, 2.36), (0.2, 2.36), (0.2, 2.5), (-0.62, 2.5)], _WHITE)
-
-
-FIRST_PLATE = linear(0.05, 0.42, 0.25)
 
 
 def _signal(parts: _Parts) -> None:

@@ -121,7 +121,7 @@ class _Builder:
         points = [(s, t0, 0.0), (s + length, t0, 0.0), (s + length, t1, 0.0), (s, t1, 0.0)]
         self.face(points, material, label, colour, 1e6 * (9 - layer), texture=(s, t0, 0, 0, 0, 0, 0))
 
-    def thing(self, figure: str, s: float, t: float, scale: float = 1, first: np.ndarray = np.zeros(4),  # noqa: B008
+    def thing(self, figure: str, s: float, t: float, scale: float = 1, first: np.ndarray = _STONE,
               label: str | None = None) -> None:  # fmt: skip
         """Something that stands on the ground."""
         x, y = self.route.at(s, t)

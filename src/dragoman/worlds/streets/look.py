@@ -14,9 +14,10 @@ SODIUM = np.array([1.0, 0.72, 0.4, 0.9], np.float32)
 HEADLIGHT = np.array([0.95, 0.97, 1.0, 0.8], np.float32)
 """Light of cars."""
 
-_CASTS = (mesh.FACADE, mesh.WALL, mesh.ROOF, mesh.BARK, mesh.CROWN, mesh.NEEDLES, mesh.HEDGE, mesh.METAL, mesh.BODY,
-          mesh.CLOTH)  # fmt: skip
-"""Materials that cast a shadow."""
+_BUILT = (mesh.FACADE, mesh.WALL, mesh.ROOF)
+_LOW = (mesh.HEDGE, mesh.BODY, mesh.CLOTH, mesh.SKIN)
+_SMALL = (mesh.BARK, mesh.CROWN, mesh.NEEDLES, mesh.METAL, *_LOW)
+"""Materials that cast a shadow: of buildings, and of the rest, of which some are low enough to stand in theirs."""
 
 
 def radiance(frame: Frame, look: Look, lamps: np.ndarray, texture: float) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +41,9 @@ def radiance(frame: Frame, look: Look, lamps: np.ndarray, texture: float) -> tup
     foliage(p, frame, look)
     if look.snow[3]:
         settle(p, frame, look)
-    shadow = _shadows(frame, look).ravel()[floor]
+    shadows, shaded = _shadows(frame, look)
+    shadow = shadows.ravel()[floor]
+    direct[1:][shaded] = 0
     day = ambient[:, None] * look.day.astype(np.float32)
     sun = direct[:, None] * (np.zeros(4) if look.sunlight is None else look.sunlight).astype(np.float32)
     light = (day + sun).take(p.surface, 0, mode="clip")
@@ -116,29 +119,39 @@ def _exposure(frame: Frame, look: Look) -> tuple[np.ndarray, np.ndarray]:
         # what faces the camera is round: it shows more of its lit side when the sun is behind the camera
         behind = -(look.sun[0] * frame.camera.cos + look.sun[1] * frame.camera.sin)
         direct[m.card] = 0.5 + 0.3 * behind
-    return tuple(np.concatenate([[1.0], v]).astype(np.float32) for v in (ambient, direct))  # type: ignore[return-value]
+    return np.append(1, ambient).astype(np.float32), np.append(1, direct).astype(np.float32)
 
 
-def _shadows(frame: Frame, look: Look) -> np.ndarray:
-    """[H, W] uint8, for the ground: 1 under an object, 2 in a shadow, else 0."""
-    camera, world = frame.camera, frame.world
+def _shadows(frame: Frame, look: Look) -> tuple[np.ndarray, np.ndarray]:
+    """[H, W] uint8, for the ground: 1 under an object, 2 in a shadow, else 0; and which surfaces [M] are in a shadow.
+
+    Low things are in the shadow of a building as a whole, when the ground is on which they stand.
+    """
+    camera, world, m = frame.camera, frame.world, frame.surfaces
     mask = np.zeros((camera.pixels, camera.pixels), np.uint8)
+    shaded = np.zeros(len(m.material), bool)
     square = (world.points[:, 0, 0] - camera.x) ** 2 + (world.points[:, 0, 1] - camera.y) ** 2
     near = ~world.detail & (square < 60**2)
     if look.sun is not None:
-        kinds = _CASTS if look.green else tuple(kind for kind in _CASTS if kind != mesh.CROWN)
-        casts = np.flatnonzero(near & np.isin(world.material, kinds))
-        points, right = world.points[casts], world.right[casts]
-        flat = np.sqrt(look.sun[0] ** 2 + look.sun[1] ** 2)
-        long = points[..., 2] / look.sun[2]
-        # a card casts the shadow of a card that faces the sun
-        ground = np.stack([
-            points[..., 0] - look.sun[0] * long + right * look.sun[1] / flat,
-            points[..., 1] - look.sun[1] * long - right * look.sun[0] / flat,
-        ], -1)  # fmt: skip
-        _lay(mask, frame, ground, 2)
+        _cast(mask, frame, look.sun, near & np.isin(world.material, _BUILT))
+        right, ahead = camera.see(m.origin, np.zeros(len(m.origin)))
+        foot = camera.image(right, np.full(len(right), HEIGHT), np.maximum(ahead, NEAR)) // 16
+        inside = ((foot >= 0) & (foot < camera.pixels)).all(1) & np.isin(m.material, _LOW)
+        shaded[inside] = mask[foot[inside, 1], foot[inside, 0]] == 2
+        kinds = [kind for kind in _SMALL if look.green or kind != mesh.CROWN]
+        _cast(mask, frame, look.sun, near & np.isin(world.material, kinds))
     _lay(mask, frame, world.points[near & (world.material == mesh.CONTACT), :, :2], 1)
-    return mask
+    return mask, shaded
+
+
+def _cast(mask: np.ndarray, frame: Frame, sun: np.ndarray, which: np.ndarray) -> None:
+    """Paint the shadows of some polygons [P] on the ground. A card casts that of a card which faces the sun."""
+    points, right = frame.world.points[which], frame.world.right[which]
+    flat = np.sqrt(sun[0] ** 2 + sun[1] ** 2)
+    long = points[..., 2] / sun[2]
+    x = points[..., 0] - sun[0] * long + right * sun[1] / flat
+    y = points[..., 1] - sun[1] * long - right * sun[0] / flat
+    _lay(mask, frame, np.stack([x, y], -1), 2)
 
 
 def _lay(mask: np.ndarray, frame: Frame, points: np.ndarray, value: int) -> None:

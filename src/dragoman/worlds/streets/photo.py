@@ -32,7 +32,7 @@ def develop(
     if look.beams:
         image += _halo(_reduce(glow, fine), size, look)
     if real:
-        image = cv2.GaussianBlur(image, (0, 0), min(0.45 * size / 64, 0.9))
+        image = cv2.GaussianBlur(image, (0, 0), min(0.35 * size / 64, 0.8))
         image *= _vignette(size)
     image[..., :3] *= np.array(look.gain, np.float32)
     np.maximum(image, 0, out=image)

@@ -53,7 +53,10 @@ class Scene:
 
 
 class Streets(World):
-    """A street drive in four weathers, eleven seasons and times, day and night, or two rendering styles."""
+    """A street drive in four weathers, eleven seasons and times, day and night, or two rendering styles.
+
+    Depth, segmentation and instances are the same in every condition: those of trees in leaf and a street without snow.
+    """
 
     conditions: Literal["weather4", "robotcar11", "day_night", "sim_real"] = "weather4"
     """Domains: sunny, night, cloudy, rainy; eleven of season, time and weather; day, night; synthetic, real."""
