@@ -73,7 +73,7 @@ def _variants(world: type[DataConfig], domains: tuple[str, ...]) -> Iterator[dic
     """Settings that may change a world's domains: none, each value of a choice, the domains themselves."""
     yield {}
     for name, field in world.model_fields.items():
-        if get_origin(field.annotation) is Literal:
+        if get_origin(field.annotation) is Literal and name != "source":  # where handwriting is from: a download
             yield from ({name: value} for value in get_args(field.annotation))
         elif field.annotation == tuple[str, ...]:
             yield {name: domains}
