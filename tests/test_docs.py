@@ -114,6 +114,13 @@ def parse(words: list[str]) -> None:
     name = " ".join(words[:2]) if words[0] == "data" else words[0]
     assert name in cli.COMMANDS, f"there is no command dragoman {name}"
     rest = [word for word in words[len(name.split()) :] if word != "--help"]
+    if name == "data make":
+        if rest:
+            world = worlds.find(rest.pop(0))
+            out = rest and not rest[0].startswith("-") and rest.pop(0)
+            assert out or "--help" in words, "data make needs a folder to write"
+            cli._parse(world, [word for word in rest if word != "--json"], name)
+        return
     if name != "train":
         cli._parse(cli._deferred(cli.COMMANDS[name][0]), rest, name)
         return
