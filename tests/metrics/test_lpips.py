@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from dragoman.errors import UserError
 from dragoman.metrics import lpips as module
-from dragoman.metrics.lpips import LPIPS, NETWORKS, diversity, lpips
+from dragoman.metrics.lpips import LPIPS, NETWORKS, diversity, heads, lpips, lpips_map
 from dragoman.nets.frozen import build
 
 WEIGHTS = Path(os.environ.get("DRAGOMAN_DATA", "nowhere")) / "weights"
@@ -42,7 +43,7 @@ def test_axioms(monkeypatch: pytest.MonkeyPatch):
     assert d(x, x).tolist() == [0, 0, 0]
     torch.testing.assert_close(d(x, y), d(y, x))
     together = d(x, y)
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "BATCH_PIXELS", 2 * 64 * 64)
     torch.testing.assert_close(d(x, y), together, rtol=1e-5, atol=1e-8)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(3))
     growing = [d(x, (x + s * noise).clamp(-1, 1)).mean().item() for s in (0.02, 0.1, 0.4)]
@@ -66,10 +67,29 @@ def test_mistakes():
         metric()(images(size=16), images(size=16))
     with pytest.raises(ValueError, match=r"in \[-1, 1\], got values up to 254"):
         metric()(x, (x + 1) * 127 + 0.05)
-    with pytest.raises(ValueError, match="one shape"):
-        lpips(x, x[:2])
+    with pytest.raises(ValueError, match="got values up to nan"):
+        metric()(x, x * torch.nan)
+    for function in (lpips, lpips_map):
+        with pytest.raises(ValueError, match="one shape"):
+            function(x, x[:2])
     with pytest.raises(ValueError, match="no LPIPS backbone 'resnet'"):
         lpips(x, x, "resnet")
+
+
+def test_map():
+    """Each layer's distances at their places, enlarged; a change in one corner shows there."""
+    d, x = metric(), images()
+    y = x.clone()
+    y[:, :, :24, :24] *= -1
+    fx, fy = d.features(x), d.features(y)
+    expected = torch.zeros(3, 1, 64, 64)
+    for a, b, w in zip(d.net(x), d.net(y), d.heads, strict=True):
+        a, b = (h / h.pow(2).sum(1, keepdim=True).sqrt().clamp(min=1e-10) for h in (a, b))
+        one = (w.view(1, -1, 1, 1) * (a - b) ** 2).sum(1, keepdim=True)
+        expected += F.interpolate(one, (64, 64), mode="bilinear", align_corners=False)
+    found = d.map(fx, fy, (64, 64))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert found[:, :, :24, :24].mean() > 3 * found[:, :, 40:, 40:].mean()
 
 
 def test_diversity_is_the_mean_over_pairs_of_each_input():
@@ -93,4 +113,23 @@ def test_published_distance():
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(3))
     small, large = (lpips(x, (x + s * noise).clamp(-1, 1)).mean() for s in (0.05, 0.5))
     assert 0.001 < small < large < 1.5
-    assert all((w >= 0).all() for w in module.published("squeeze").heads)
+    torch.testing.assert_close(lpips_map(x, -x).mean((1, 2, 3)).double(), lpips(x, -x), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize(("backbone", "widths"), [
+    ("squeeze", [64, 128, 256, 384, 384, 512, 512]), ("alex", [64, 192, 384, 256, 256]),
+    ("vgg", [64, 128, 256, 512, 512]),
+])  # fmt: skip
+def test_linear_weights_ship_with_torchmetrics(backbone: str, widths: list[int]):
+    found = heads(backbone)
+    assert [len(w) for w in found] == widths
+    assert all((w >= 0).all() and w.max() > 0.1 for w in found)
+
+
+def test_missing_weights_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("DRAGOMAN_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    x = images(1)
+    with pytest.raises(UserError, match=r"no weights/alexnet-owt-7be5be79.pth on this machine; put it at \$DRAGOMAN"):
+        lpips(x, x, "alex")
+    assert module.lacking("alex") == "the weights of alexnet: put weights/alexnet-owt-7be5be79.pth into $DRAGOMAN_DATA"

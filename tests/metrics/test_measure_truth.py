@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dragoman.data.dataset import Arrays
 from dragoman.errors import UserError
 from dragoman.inference.translator import Core, Translator
 from dragoman.metrics.mask import changed_region
@@ -69,8 +70,9 @@ def test_doing_nothing_is_wrong_only_where_something_must_change(measure):
 
 
 def test_metrics_that_the_data_do_not_allow_are_left_out_with_the_reason():
-    digits = Digits(size=16, variants=1)
-    measure = Measure(digits.open("train"), digits.open("test"), PROTOCOL, tuple(METRICS))
+    opened = [Digits(size=16, variants=1).open(split) for split in ("train", "test")]
+    train, test = (Arrays(d.task, d.images, d.labels, d.attributes) for d in opened)
+    measure = Measure(train, test, PROTOCOL, tuple(METRICS))
     assert set(TRUTH) <= set(measure.left_out)
     assert all("true answers" in measure.left_out[name] for name in TRUTH)
     assert not set(measure.left_out) & set(measure.metrics)

@@ -15,7 +15,7 @@ from dragoman.nets.classifier import train_classifier
 from dragoman.worlds.faces import ATTRIBUTES, CONTENT, HAIR, Faces
 
 ALL = Faces(wanted=ATTRIBUTES)
-GOLDEN = Path(__file__).parents[1] / "golden" / "faces.png"
+GOLDEN = Path(__file__).with_name("golden") / "faces.png"
 
 
 def flipped(world: Faces, scene, name: str):

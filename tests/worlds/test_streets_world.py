@@ -22,7 +22,7 @@ from dragoman.worlds.streets.route import LENGTH
 from dragoman.worlds.streets.streets import LEAST
 from dragoman.worlds.world import SPLITS
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "streets.json"
+GOLDEN = Path(__file__).with_name("golden") / "streets.json"
 LABELS = ("depth", "segmentation", "instances")
 SCENES = [("train", index) for index in range(0, 60, 3)] + [("test", index) for index in range(10)]
 DYNAMIC = [CLASSES.index(name) for name in ("car", "person", "cyclist")]

@@ -11,11 +11,13 @@ from torch import Tensor
 from dragoman.data.dataset import Dataset
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
-from dragoman.metrics import lpips
-from dragoman.metrics.classification import accuracy, embed, predict
+from dragoman.metrics import extractor, lpips
+from dragoman.metrics.classification import accuracy, drop_in_confidence, embed, misclassification_rate, predict
 from dragoman.metrics.counterfactual import inside_outside
 from dragoman.metrics.diversity import pixel_diversity
+from dragoman.metrics.frechet import frechet_distance
 from dragoman.metrics.identity import identity_distance
+from dragoman.metrics.kernel import kernel_distance
 from dragoman.metrics.mask import changed_region, mask_iou
 from dragoman.metrics.protocol import Protocol, collect, targets, translate_all
 from dragoman.nets.classifier import Classifier, train_classifier
@@ -99,6 +101,26 @@ class Measure:
         steps, seed = self.protocol.classifier_steps, self.protocol.seed
         return train_classifier(self.train.images, labels, self.content_classes, steps=steps, seed=seed)
 
+    @cached_property
+    def extractor(self) -> extractor.Extractor:
+        """Of the features that sets of images are compared by."""
+        name = self.protocol.features
+        return extractor.extractor(name, self.classifier if name == "classifier" else None)
+
+    def real_features(self, domain: str) -> Tensor:
+        """[M, D] of real train images: those of a domain, or any where domains are attributes."""
+        key = domain if self.task.exclusive else ""
+        if key not in self._real:
+            rows = torch.arange(len(self.train.labels))
+            if key:
+                rows = self.train.labels[:, self.task.domains.index(domain)].nonzero()[:, 0]
+            self._real[key] = self.extractor(self.train.images[rows[: self.protocol.reference]])
+        return self._real[key]
+
+    @cached_property
+    def _real(self) -> dict[str, Tensor]:
+        return {}
+
     def _fit(self, images: Tensor, codes: Tensor) -> Classifier:
         steps, seed = self.protocol.classifier_steps, self.protocol.seed
         return train_classifier(images, self.domain(codes), len(self.task.domains), steps=steps, seed=seed)
@@ -142,7 +164,17 @@ class Measure:
             progress("training a classifier on translations")
             metrics["reverse_accuracy"] = self._reverse(translator)
         n = len(self.test.images)
-        return {"metrics": metrics, "per_domain": per_domain, "protocol": self.protocol.text(n), "n": n}
+        return {"metrics": metrics, "per_domain": per_domain, "protocol": self._text(n), "n": n}
+
+    def _text(self, n: int) -> str:
+        """The protocol in one line, with what distances were measured by."""
+        parts = [self.protocol.text(n)]
+        if "distribution" in self.metrics:
+            which = "of the target domain" if self.task.exclusive else "of the train split"
+            parts.append(f"distances to at most {self.protocol.reference} real images {which}: {self.extractor.text}")
+        if "lpips_diversity" in self.metrics:
+            parts.append(f"LPIPS: {self.protocol.lpips}, at most {self.protocol.pairs} pairs of styles per input")
+        return "; ".join(parts)
 
     def _translate(self, translator: Translator, domain: str, rows: Tensor, codes: Tensor) -> Translated:
         x, outputs, masks = self.test.images[rows], [], None
@@ -221,6 +253,36 @@ def _diversity(measure: Measure, t: Translated) -> Values:
     return {"diversity": pixel_diversity(t.outputs) if len(t.outputs) > 1 else 0.0}
 
 
+def _confidence(measure: Measure, t: Translated) -> Values:
+    """What translation makes of each content label: how often it is misread, how much less sure it is (UDIT)."""
+    net, classes = measure.content_classifier, measure.content_classes
+    before, after = (predict(net, images).split(classes, 1) for images in (t.x, t.outputs.flatten(0, 1)))
+    styles, values = len(t.outputs), {}
+    for (name, labels), x, y in zip(measure.content.items(), before, after, strict=True):
+        wanted = labels[t.rows].repeat(styles)
+        values[f"{name}_misclassified"] = misclassification_rate(y, wanted)
+        values[f"{name}_confidence_drop"] = drop_in_confidence(x.repeat(styles, 1), y, wanted)
+    return values
+
+
+def _distribution(measure: Measure, t: Translated) -> Values:
+    """Frechet and kernel distance of the first style's translations to real images, on one set of features."""
+    name = measure.protocol.features
+    real, fake = measure.real_features(t.domain), measure.extractor(t.outputs[0])
+    return {
+        extractor.frechet_name(name): frechet_distance(fake, real),
+        extractor.kernel_name(name): kernel_distance(fake, real),
+    }
+
+
+def _no_features(measure: Measure) -> str:
+    if missing := extractor.lacking(measure.protocol.features):
+        return missing
+    fewest = min(len(rows) for _, rows, _ in targets(measure.task, measure.test.labels))
+    least = measure.protocol.least
+    return "" if fewest >= least else f"at least {least} inputs for every target domain, there are {fewest}"
+
+
 def _counterfactual(measure: Measure, t: Translated) -> Values:
     """Mean |difference| of [-1, 1] pixels to the true answer: everywhere, where the image must change, elsewhere.
 
@@ -290,6 +352,8 @@ METRICS: dict[str, Metric] = {
     "lpips_diversity": Metric(_lpips_diversity, _no_lpips),
     "counterfactual": Metric(_counterfactual, _no_truth),
     "mask_iou": Metric(_mask_iou, _no_truth),
+    "confidence": Metric(_confidence, _no_content),
+    "distribution": Metric(_distribution, _no_features),
     "reverse_accuracy": Metric(_no_values, _nothing),
 }
 """What can be measured, by name."""

@@ -33,6 +33,8 @@ class Protocol(Config):
     """What distances between sets of images are measured on: a classifier of the domains, or published networks."""
     lpips: Literal["squeeze", "alex", "vgg"] = "squeeze"
     """Network of LPIPS."""
+    least: int = Field(50, ge=2)
+    """Fewest translations to a domain that are compared with its real images as a set."""
     pairs: int = Field(45, ge=1)
     """Most pairs of styles per input whose LPIPS is taken: 45 are all pairs of 10 styles; MUNIT's protocol takes 19."""
     reference: int = Field(1000, ge=2)

@@ -1,10 +1,11 @@
-"""Published networks, frozen: VGG, SqueezeNet 1.1 and AlexNet; weights are never trained, nor downloaded unasked."""
+"""Published networks, frozen: VGG, SqueezeNet, AlexNet, Inception; never trained, nor downloaded unasked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Literal
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
@@ -13,28 +14,46 @@ from torch import Tensor, nn
 
 from dragoman.data.store import Item, fetch, lookup
 from dragoman.errors import UserError
+from dragoman.nets import alexnet, inception, squeezenet, vgg
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, for images in [0, 1]."""
+
+
+class Normalise(nn.Module):
+    """Images in [-1, 1] to what a network sees: ((x + 1) / 2 - mean) / std."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]):
+        super().__init__()
+        self.register_buffer("shift", torch.tensor(mean).view(1, 3, 1, 1) * 2 - 1, persistent=False)
+        self.register_buffer("scale", torch.tensor(std).view(1, 3, 1, 1) * 2, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] to the same."""
+        return (x - self.shift) / self.scale
 
 
 class Frozen(nn.Module):
     """A network up to the last layer wanted; no training mode and no gradients of its own, but they reach the input."""
 
     features: nn.Sequential
-    shift: Tensor
-    scale: Tensor
 
-    def __init__(self, features: nn.Sequential, taps: Mapping[str, int], layers: Sequence[str]):
+    def __init__(self, prepare: nn.Module, features: nn.Sequential, taps: Mapping[str, int],
+                 layers: Sequence[str], heads: Mapping[str, nn.Module] | None = None):  # fmt: skip
+        """`prepare` takes images in [-1, 1] to the network's own range; `taps` are the places of the layers that can be
+        had, `layers` those wanted; `heads` are applied to what comes out of a layer."""
         super().__init__()
         if unknown := set(layers) - set(taps):
             raise ValueError(f"no layer {sorted(unknown)[0]!r}; there is: {', '.join(taps)}")
         self.layers = tuple(layers)
         self._wanted = {taps[name]: name for name in layers}
-        self.features = nn.Sequential(*list(features)[: max(self._wanted) + 1])
-        # Images in [-1, 1] to what ImageNet's networks see: ((x + 1) / 2 - mean) / std.
-        self.register_buffer("shift", torch.tensor(MEAN).view(1, 3, 1, 1) * 2 - 1, persistent=False)
-        self.register_buffer("scale", torch.tensor(STD).view(1, 3, 1, 1) * 2, persistent=False)
+        self.deepest = self._wanted[max(self._wanted)]
+        self.prepare = prepare
+        self.features = cast(nn.Sequential, features[: max(self._wanted) + 1])
+        self.heads = nn.ModuleDict({name: head for name, head in (heads or {}).items() if name in layers})
         self.requires_grad_(False)
         super().train(False)
 
@@ -44,116 +63,107 @@ class Frozen(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """[N, 3, H, W] in [-1, 1] (one channel is repeated) to the features of `layers`, in their order."""
-        h = (x.expand(-1, 3, -1, -1) - self.shift) / self.scale
+        h = self.prepare(x.expand(-1, 3, -1, -1))
         found: dict[str, Tensor] = {}
         for number, layer in enumerate(self.features):
             h = layer(h)
-            if number in self._wanted:
-                found[self._wanted[number]] = h
+            if name := self._wanted.get(number):
+                found[name] = self.heads[name](h) if name in self.heads else h
         return [found[name] for name in self.layers]
 
 
-class Fire(nn.Module):
-    """SqueezeNet's block: 1x1 to few channels, then 1x1 and 3x3 side by side."""
-
-    def __init__(self, channels: int, squeeze: int, expand: int):
-        super().__init__()
-        self.squeeze = nn.Conv2d(channels, squeeze, 1)
-        self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
-        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] to [N, 2 expand, H, W]."""
-        h = self.squeeze(x).relu()
-        return torch.cat([self.expand1x1(h).relu(), self.expand3x3(h).relu()], 1)
-
-
-def _squeezenet() -> nn.Sequential:
-    pool = nn.MaxPool2d(3, 2, ceil_mode=True)
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 3, 2), nn.ReLU(), pool, Fire(64, 16, 64), Fire(128, 16, 64), pool, Fire(128, 32, 128),
-        Fire(256, 32, 128), pool, Fire(256, 48, 192), Fire(384, 48, 192), Fire(384, 64, 256), Fire(512, 64, 256),
-    )  # fmt: skip
-
-
-def _alexnet() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(64, 192, 5, 1, 2), nn.ReLU(),
-        nn.MaxPool2d(3, 2), nn.Conv2d(192, 384, 3, 1, 1), nn.ReLU(), nn.Conv2d(384, 256, 3, 1, 1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(),
-    )  # fmt: skip
-
-
-VGG16, VGG19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
-"""Convolutions of each of the five blocks."""
-
-
-def _vgg(blocks: Sequence[int], padding: Literal["zeros", "reflect"] = "zeros") -> nn.Sequential:
-    layers: list[nn.Module] = []
-    channels = 3
-    for block, count in enumerate(blocks):
-        width = min(64 * 2**block, 512)
-        for _ in range(count):
-            layers += [nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding), nn.ReLU()]
-            channels = width
-        layers.append(nn.MaxPool2d(2, 2))
-    return nn.Sequential(*layers)
-
-
-def _vgg_taps(blocks: Sequence[int]) -> dict[str, int]:
-    """relu1_1, relu1_2 ... to their places."""
-    places, place = {}, 0
-    for block, count in enumerate(blocks, 1):
-        for number in range(1, count + 1):
-            places[f"relu{block}_{number}"] = place + 1
-            place += 2
-        place += 1  # the pooling
-    return places
+def _imagenet() -> nn.Module:
+    return Normalise(MEAN, STD)
 
 
 @dataclass(frozen=True)
 class Published:
     """A network that can be had, and where its weights may lie."""
 
+    body: Callable[..., nn.Sequential]
+    """All its layers."""
     taps: Mapping[str, int]
-    """Layers to tap: name -> place in the torchvision layout."""
+    """Layers that can be had: name -> place."""
     items: tuple[Item, ...]
     """Files with its weights, the first that is there is taken."""
+    source: str = ""
+    """Where the last of `items` is published, if that is known."""
+    prepare: Callable[[], nn.Module] = _imagenet
+    """From [-1, 1] to what it sees."""
+    heads: Callable[[], dict[str, nn.Module]] = dict
+    """What is applied to the output of a layer."""
+    key: Callable[[str], str] = str
+    """A parameter's name -> its name in the files."""
+    deeper: str = "get the full file"
+    """What to do about layers that a file lacks."""
 
+
+TORCHVISION = "https://download.pytorch.org/models"
 
 PUBLISHED = {
     "squeezenet": Published(
-        {"relu1": 1, "fire3": 4, "fire5": 7, "fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12},
+        squeezenet.squeezenet,
+        squeezenet.TAPS,
         (Item("weights/squeezenet1_1_fp16.safetensors"), Item("weights/squeezenet1_1-b8a52dc0.pth")),
+        TORCHVISION,
     ),
-    "alexnet": Published(
-        {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 11}, (Item("weights/alexnet-owt-7be5be79.pth"),)
+    "alexnet": Published(alexnet.alexnet, alexnet.TAPS, (Item("weights/alexnet-owt-7be5be79.pth"),), TORCHVISION),
+    "vgg16": Published(
+        partial(vgg.vgg, vgg.VGG16), vgg.taps(vgg.VGG16), (Item("weights/vgg16-397923af.pth"),), TORCHVISION
     ),
-    "vgg16": Published(_vgg_taps(VGG16), (Item("weights/vgg16-397923af.pth"),)),
-    "vgg19": Published(_vgg_taps(VGG19), (Item("weights/vgg19-dcbb9e9d.pth"),)),
-    # Each channel scaled to a mean activation of 1, down to relu3_1; trained with padding by reflection.
-    "vgg19_normalised": Published(_vgg_taps(VGG19), (Item("weights/vgg19_normalised_to_relu3_1.safetensors"),)),
+    "vgg19": Published(
+        partial(vgg.vgg, vgg.VGG19), vgg.taps(vgg.VGG19), (Item("weights/vgg19-dcbb9e9d.pth"),), TORCHVISION
+    ),
+    # Each channel scaled to a mean activation of 1 (Gatys et al., CVPR 2016); padded by reflection.
+    "vgg19_normalised": Published(
+        partial(vgg.vgg, vgg.VGG19, padding="reflect"),
+        vgg.taps(vgg.VGG19),
+        (Item("weights/vgg19_normalised_to_relu3_1.safetensors"),),
+        deeper="use vgg19, whose full file is weights/vgg19-dcbb9e9d.pth, or vgg19_distilled",
+    ),
+    # Not VGG19: a small network that imitates relu1_1, relu2_1 ... relu5_1 of vgg19_normalised.
+    "vgg19_distilled": Published(
+        vgg.distilled,
+        vgg.DISTILLED_TAPS,
+        (Item("weights/vgg19_distilled16x_enc_relu5_1.safetensors"),),
+        prepare=partial(Normalise, (0, 0, 0), (1, 1, 1)),
+        heads=vgg.distilled_heads,
+        key=vgg.distilled_key,
+    ),
+    "inception": Published(
+        inception.inception,
+        inception.TAPS,
+        (Item("weights/weights-inception-2015-12-05-6726825d.pth"),),
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0",
+        prepare=inception.Prepare,
+        key=lambda name: name.removeprefix("features."),
+    ),
 }
-"""The file names are those of the publishers: torchvision's .pth files, with the first digits of their checksum."""
+"""The file names are their publishers', who put the first digits of the checksum into them."""
 
 
-def build(name: str, layers: Sequence[str] | None = None) -> Frozen:
-    """A network with fresh weights: all its layers that can be tapped, or those named.
+def _network(name: str, layers: Sequence[str] | None, padding: vgg.Padding | None) -> Frozen:
+    if name not in PUBLISHED:
+        raise ValueError(f"no network {name!r}; there is: {', '.join(PUBLISHED)}")
+    published = PUBLISHED[name]
+    with torch.random.fork_rng([]):
+        features = published.body(padding=padding) if padding else published.body()
+        wanted = tuple(published.taps) if layers is None else layers
+        return Frozen(published.prepare(), features, published.taps, wanted, published.heads())
+
+
+def build(name: str, layers: Sequence[str] | None = None, seed: int = 0) -> Frozen:
+    """A network with random weights (He et al., 2015), for tests and timings: all its layers, or those named.
 
     Raises:
         ValueError: an unknown network or layer.
     """
-    if name not in PUBLISHED:
-        raise ValueError(f"no network {name!r}; there is: {', '.join(PUBLISHED)}")
-    bodies = {
-        "squeezenet": _squeezenet,
-        "alexnet": _alexnet,
-        "vgg16": lambda: _vgg(VGG16),
-        "vgg19": lambda: _vgg(VGG19),
-        "vgg19_normalised": lambda: _vgg(VGG19, "reflect"),
-    }
-    taps = PUBLISHED[name].taps
-    return Frozen(bodies[name](), taps, tuple(taps) if layers is None else layers)
+    net = _network(name, layers, None)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in net.parameters():
+        if parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter, nonlinearity="relu", generator=generator)
+    return _assign(net, net.state_dict())
 
 
 def missing(name: str) -> str:
@@ -162,22 +172,39 @@ def missing(name: str) -> str:
     return "" if any(map(lookup, items)) else f"the weights of {name}: put {items[-1].name} into $DRAGOMAN_DATA"
 
 
-def frozen(name: str, layers: Sequence[str] | None = None) -> Frozen:
-    """A network with its published weights, channels_last.
+def frozen(name: str, layers: Sequence[str] | None = None, padding: vgg.Padding | None = None) -> Frozen:
+    """A network with its published weights, only as deep as needed, in channels_last.
+
+    Args:
+        name: One of PUBLISHED.
+        layers: Those wanted, in this order; None for all.
+        padding: zeros or reflect, of the convolutions of a VGG; None for what it was trained with.
 
     Raises:
         UserError: the weights are not on this machine or do not reach the layers; says what to put where.
+        ValueError: an unknown network or layer.
     """
-    net = build(name, layers)
-    items = PUBLISHED[name].items
-    path = next((found for item in items if (found := lookup(item))), None) or fetch(items[-1])
+    net = _network(name, layers, padding)
+    published = PUBLISHED[name]
+    path = next((found for item in published.items if (found := lookup(item))), None)
+    if path is None:
+        try:
+            path = fetch(published.items[-1])
+        except UserError as error:
+            file = Path(published.items[-1].name).name
+            raise UserError(f"{error}; published as {published.source}/{file}" if published.source else error) from None
     state = _read(path)
-    wanted = net.state_dict()
-    if lacking := wanted.keys() - state.keys():
-        raise UserError(f"{path} has no {sorted(lacking)[0]}, which {name} needs for {', '.join(net.layers)}; "
-                        "ask for earlier layers or get the full file")  # fmt: skip
-    net.load_state_dict({key: state[key].float() for key in wanted})
-    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    wanted = {key: published.key(key) for key in net.state_dict() if not key.endswith("num_batches_tracked")}
+    if lacking := sorted(file_key for file_key in wanted.values() if file_key not in state):
+        raise UserError(f"{path} has no {lacking[0]}, which {name} needs for {net.deepest}; {published.deeper}")
+    return _assign(net, {key: state[file_key] for key, file_key in wanted.items()})
+
+
+def _assign(net: Frozen, state: Mapping[str, Tensor]) -> Frozen:
+    """With weights in channels_last; published ones may be rounded to 16 bits."""
+    last = {k: v.float().contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v for k, v in state.items()}
+    net.load_state_dict(last, strict=False, assign=True)
+    return net
 
 
 def _read(path: Path) -> dict[str, Tensor]:

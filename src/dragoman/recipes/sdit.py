@@ -101,7 +101,7 @@ def streets() -> OnStreets:
 
 def tiny() -> OnDigits:
     """Two steps' worth of everything, for tests."""
-    method = SDITConfig(width=4, blocks=2, cin_blocks=1, d_layers=3, n_critic=2, z_dim=4)
+    method = SDITConfig(width=4, blocks=2, cin_blocks=1, d_layers=3, n_critic=2, z_dim=4, w_rec=30.0, w_lat=10.0)
     return OnDigits(
         recipe="sdit.tiny", method=method, data=Digits(size=16, variants=1),
         train=Train(steps=4, batch_size=4, ema_decay=0.9, precision="fp32", log_every=1, grid_every=2, save_every=2),

@@ -15,12 +15,12 @@ from dragoman.worlds.digits import Digits
 from dragoman.worlds.faces import Faces
 from dragoman.worlds.mnist import MNIST, MNISTMultiple, MNISTSingle
 from dragoman.worlds.streets import Streets
-from dragoman.worlds.world import SPLITS, World
+from dragoman.worlds.world import SPLITS, BuiltIn
 from dragoman.worlds.writer import write
 
 __all__ = ["SPLITS", "WORLDS", "find", "make", "open_source", "summary"]
 
-WORLDS: dict[str, type[DataConfig]] = {
+WORLDS: dict[str, type[BuiltIn]] = {
     "digits": Digits,
     "faces": Faces,
     "mnist": MNIST,
@@ -30,7 +30,7 @@ WORLDS: dict[str, type[DataConfig]] = {
 }
 
 
-def find(name: str) -> type[DataConfig]:
+def find(name: str) -> type[BuiltIn]:
     """A world by name.
 
     Raises:
@@ -60,7 +60,7 @@ def open_source(source: str, task: Task) -> DataConfig:
                 found = world.model_validate({"size": task.size} | settings)
             except ValidationError:
                 continue
-            shown.append(found.task if isinstance(found, World) else found.open("test").task)
+            shown.append(found.task)
             if (shown[-1].domains, shown[-1].channels) == (task.domains, task.channels):
                 return found
         raise UserError(f"{source} has the domains {', '.join(shown[0].domains)}, the model {', '.join(task.domains)}")
@@ -69,11 +69,11 @@ def open_source(source: str, task: Task) -> DataConfig:
     return Folder(root=Path(source), size=task.size, channels=task.channels, flip=False, domains=task.domains)
 
 
-def _variants(world: type[DataConfig], domains: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _variants(world: type[BuiltIn], domains: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Settings that may change a world's domains: none, each value of a choice, the domains themselves."""
     yield {}
     for name, field in world.model_fields.items():
-        if get_origin(field.annotation) is Literal and name != "source":  # where handwriting is from: a download
+        if get_origin(field.annotation) is Literal:
             yield from ({name: value} for value in get_args(field.annotation))
         elif field.annotation == tuple[str, ...]:
             yield {name: domains}

@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dragoman.data.batch import Task
-from dragoman.data.dataset import DataConfig
 from dragoman.data.image import from_uint8
 from dragoman.worlds.handwriting import Source, digits
+from dragoman.worlds.world import BuiltIn
 
 COLOURS = {"blue": 225, "green": 125, "red": 0, "yellow": 50}
 """Hue in the middle of each of the four domains, in degrees."""
@@ -45,7 +45,7 @@ PAPER = {
 }
 
 
-class Digits(DataConfig):
+class Digits(BuiltIn):
     """Handwritten digits in colours, a domain each; a digit of the train split is never in the test split."""
 
     size: int = Field(32, ge=16)

@@ -11,12 +11,12 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from dragoman.data.batch import Task
-from dragoman.data.dataset import Arrays, DataConfig
+from dragoman.data.dataset import Arrays
 from dragoman.data.image import from_uint8
 from dragoman.errors import UserError
 from dragoman.worlds import handwriting
 from dragoman.worlds.handwriting import Source
-from dragoman.worlds.world import generator
+from dragoman.worlds.world import BuiltIn, generator
 
 DOMAINS = ("black_white", "coloured")
 """Domains A and B of EGSC-IT, section 4."""
@@ -34,9 +34,11 @@ JITTER = 0.4
 """By what share saturation and value, 0.5 on average, vary there."""
 
 
-class _Exemplars(DataConfig):
+class _Exemplars(BuiltIn):
     """What both sets of EGSC-IT share."""
 
+    size: int = 28
+    """Height and width in pixels."""
     images: int | None = Field(None, ge=1)
     """Images of each domain in the train split; as many as there are handwritten characters if not given."""
     test_images: int | None = Field(None, ge=1)
@@ -45,9 +47,6 @@ class _Exemplars(DataConfig):
     """mnist; small: the 1,797 digits that come with scikit-learn; auto: MNIST if it can be had, else small."""
     seed: int = Field(0, ge=0)
     """Of colours and places."""
-
-    size: int = 28
-    """Height and width in pixels."""
 
     @property
     def task(self) -> Task:
@@ -197,7 +196,7 @@ class MultipleDataset(Exemplars):
         return blocks.reshape(4, 4, side, side).swapaxes(1, 2).reshape(4 * side, 4 * side)
 
 
-class MNIST(DataConfig):
+class MNIST(BuiltIn):
     """Grey digits, white on black, for generators that are transferred from some digits to others.
 
     MineGAN (thesis, section 3.4 and A.2): pretrain on all ten digits (on-manifold) or on all but the target

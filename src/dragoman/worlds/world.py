@@ -34,7 +34,16 @@ class View:
     """x and y in metres and heading in radians."""
 
 
-class World(DataConfig):
+class BuiltIn(DataConfig):
+    """Images that come with the library."""
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """What there is to translate between, without opening anything."""
+
+
+class World(BuiltIn):
     """Images drawn from nothing but a seed and their number; every scene can be drawn in every domain.
 
     A world defines `domains`, `draw_scene`, `code`, `attributes`, `to` and `draw`. A scene is plain frozen data that
@@ -53,6 +62,8 @@ class World(DataConfig):
     """What the scenes are: images (unpaired), pairs (every scene in every domain, aligned), or a set of this world."""
 
     sets: ClassVar[tuple[str, ...]] = ("images", "pairs")
+    classes: ClassVar[tuple[str, ...]] = ()
+    """Names of the numbers in its segmentation."""
 
     @field_validator("set")
     @classmethod

@@ -1,5 +1,6 @@
 """A world as an ordinary data set folder."""
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dragoman.data.dataset import DataConfig, Dataset
 from dragoman.data.image import to_pil
 from dragoman.data.manifest import Manifest, Row
 from dragoman.data.pairing import PAIRS, Reach, weak_pairs, write_pairs
-from dragoman.worlds.world import SPLITS, Rendered, View
+from dragoman.worlds.world import SPLITS, Rendered, View, World
 
 EXTRAS = {"boxes": ("instances",), "modalities": ("depth", "nir", "segmentation", "instances")}
 """Set -> the pictures that are written beside each image."""
@@ -36,7 +37,11 @@ def write(config: DataConfig, out: Path, advance: Callable[[int], None] = lambda
             advance(1)
     manifest = Manifest(out, rows)
     manifest.write()
-    if getattr(config, "set", None) == "weak-pairs":
+    if not isinstance(config, World):
+        return manifest
+    if "segmentation" in EXTRAS.get(config.set, ()):
+        (out / "classes.json").write_text(json.dumps({"segmentation": config.classes}))
+    if config.set == "weak-pairs":
         # the nearest image in another condition: of the same place, from a pose that differs by the noise
         write_pairs(out / PAIRS, weak_pairs(rows, Reach()))
     return manifest

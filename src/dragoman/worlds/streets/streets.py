@@ -68,6 +68,7 @@ class Streets(World):
     """In the set weak-pairs: radians by which their headings differ at most."""
 
     sets: ClassVar[tuple[str, ...]] = ("images", "pairs", "weak-pairs", "boxes", "modalities", "biased")
+    classes: ClassVar[tuple[str, ...]] = CLASSES
 
     @model_validator(mode="after")
     def _one_meaning(self) -> "Streets":
