@@ -18,6 +18,7 @@ def features(seed: int) -> torch.Tensor:
     return torch.randn(300, 64, generator=generator) @ torch.randn(64, 64, generator=generator) / 8 + seed
 
 
+@pytest.mark.filterwarnings("ignore:The parameter 'pretrained'", "ignore:Arguments other than a weight enum")
 @pytest.mark.parametrize("package", [published.LPIPS, TorchmetricsLPIPS])
 @pytest.mark.parametrize("backbone", NETWORKS)
 @torch.no_grad()

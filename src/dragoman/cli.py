@@ -264,7 +264,8 @@ def evaluate(
     """
     import dragoman
     from dragoman import run, worlds
-    from dragoman.metrics.measure import METRICS, Measure
+    from dragoman.metrics.measure import Measure
+    from dragoman.metrics.measurements import METRICS
     from dragoman.metrics.protocol import Protocol
 
     translator = dragoman.load(model, device)

@@ -8,7 +8,8 @@ from dragoman.data.dataset import Arrays
 from dragoman.errors import UserError
 from dragoman.inference.translator import Core, Translator
 from dragoman.metrics.mask import changed_region
-from dragoman.metrics.measure import METRICS, Measure
+from dragoman.metrics.measure import Measure
+from dragoman.metrics.measurements import METRICS
 from dragoman.metrics.protocol import Protocol
 from dragoman.worlds.digits import Digits
 from dragoman.worlds.faces import Faces

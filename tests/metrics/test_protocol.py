@@ -13,7 +13,8 @@ from dragoman.data.dataset import Arrays, Folder
 from dragoman.errors import UserError
 from dragoman.inference.translator import Core, Translator
 from dragoman.metrics import classification
-from dragoman.metrics.measure import METRICS, Measure
+from dragoman.metrics.measure import Measure
+from dragoman.metrics.measurements import METRICS
 from dragoman.metrics.protocol import Protocol, collect, targets, translate_all
 from dragoman.worlds.digits import BACKGROUND, COLOURS, Digits
 

@@ -43,6 +43,10 @@ class Dataset(Protocol):
         """Exactly the image [C, size, size] that a translation to a domain code [K] should give, if that is known."""
         ...
 
+    def about(self, index: int) -> Row:
+        """What is known of an image: its pose, its boxes."""
+        ...
+
 
 class DataConfig(Config):
     """Where images come from; `open(split)` reads them."""
@@ -144,6 +148,10 @@ class FolderDataset:
             raise BadImage(f"{self.name(index)}: a blank crop, nothing to learn from; left out")
         return crop.float().div_(127.5).sub_(1)
 
+    def about(self, index: int) -> Row:
+        """Its row."""
+        return self.rows[index]
+
     def counterfactual(self, index: int, code: Tensor) -> Tensor | None:
         """The image of the same group that has the code."""
         other = self._aligned.get((self.rows[index].group, tuple(code.tolist())))
@@ -175,6 +183,10 @@ class Arrays:
     def load(self, index: int, rng: np.random.Generator | None = None) -> Tensor:
         """As it is: a world draws as many variants as it is asked for, so nothing is augmented."""
         return from_uint8(self.images[index])
+
+    def about(self, index: int) -> Row:
+        """Its number only."""
+        return Row(file_name=self.name(index))
 
     def counterfactual(self, index: int, code: Tensor) -> Tensor | None:
         """Not known."""

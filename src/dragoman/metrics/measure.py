@@ -1,7 +1,6 @@
 """Measuring a translator: every metric that the data allow, all from one set of translations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,50 +10,14 @@ from torch import Tensor
 from dragoman.data.dataset import Dataset
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
-from dragoman.metrics import extractor, lpips
-from dragoman.metrics.classification import accuracy, drop_in_confidence, embed, misclassification_rate, predict
-from dragoman.metrics.counterfactual import inside_outside
-from dragoman.metrics.diversity import pixel_diversity
-from dragoman.metrics.frechet import frechet_distance
-from dragoman.metrics.identity import identity_distance
-from dragoman.metrics.kernel import kernel_distance
-from dragoman.metrics.mask import changed_region, mask_iou
+from dragoman.metrics.classification import accuracy, predict
+from dragoman.metrics.extractor import Extractor, extractor
+from dragoman.metrics.measurements import METRICS, NEEDS_TRUTH, Translated, Values, crops
 from dragoman.metrics.protocol import Protocol, collect, targets, translate_all
 from dragoman.nets.classifier import Classifier, train_classifier
 
-Values = dict[str, float]
 BRIEF = ("domain_accuracy", "content_accuracy", "diversity")
 """What is measured at the end of a training run."""
-
-
-@dataclass(frozen=True)
-class Translated:
-    """Inputs sent to one target domain."""
-
-    domain: str
-    rows: Tensor
-    """[n] which of the measured inputs."""
-    x: Tensor
-    """[n, C, H, W] the inputs."""
-    codes: Tensor
-    """[n, K] target codes."""
-    outputs: Tensor
-    """[S, n, C, H, W], S styles."""
-    masks: Tensor | None
-    """[n, 1, H, W] of the first style."""
-    known: Tensor
-    """[k] which of the n have a known true answer; none if no metric asks."""
-    truth: Tensor
-    """[k, C, H, W] the true answers."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A measurement of translations to one domain."""
-
-    compute: Callable[["Measure", Translated], Values]
-    missing: Callable[["Measure"], str]
-    """What the data lack for it, in words; empty if nothing."""
 
 
 class Measure:
@@ -102,10 +65,10 @@ class Measure:
         return train_classifier(self.train.images, labels, self.content_classes, steps=steps, seed=seed)
 
     @cached_property
-    def extractor(self) -> extractor.Extractor:
+    def extractor(self) -> Extractor:
         """Of the features that sets of images are compared by."""
         name = self.protocol.features
-        return extractor.extractor(name, self.classifier if name == "classifier" else None)
+        return extractor(name, self.classifier if name == "classifier" else None)
 
     def real_features(self, domain: str) -> Tensor:
         """[M, D] of real train images: those of a domain, or any where domains are attributes."""
@@ -116,6 +79,29 @@ class Measure:
                 rows = self.train.labels[:, self.task.domains.index(domain)].nonzero()[:, 0]
             self._real[key] = self.extractor(self.train.images[rows[: self.protocol.reference]])
         return self._real[key]
+
+    def real_instances(self, domain: str) -> Tensor:
+        """[M, D] of instances cut out of those images."""
+        rows = self.train.labels[:, self.task.domains.index(domain)].nonzero()[:, 0][: self.protocol.reference]
+        boxes = [self.train.data.about(self.train.rows[row]).boxes for row in rows.tolist()]
+        found = crops(self.train.images[rows], boxes)[: self.protocol.reference]
+        return self.extractor(found) if len(found) else torch.zeros(0, self.extractor.dim)
+
+    @cached_property
+    def poses(self) -> Tensor:
+        """[N, 3] of the inputs, or [0, 3] unless all have one."""
+        found = [self.test.data.about(row).pose for row in self.test.rows]
+        return torch.tensor([pose or () for pose in found]) if all(found) else torch.zeros(0, 3)
+
+    def of_domain(self, domain: str) -> Tensor:
+        """Which inputs are of a domain."""
+        return self.test.labels[:, self.task.domains.index(domain)].nonzero()[:, 0]
+
+    def apart(self, rows: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        """Metres and degrees [R, O] between the poses of inputs."""
+        a, b = self.poses[rows].double(), self.poses[others].double()
+        turn = (a[:, None, 2] - b[None, :, 2] + torch.pi).remainder(2 * torch.pi) - torch.pi
+        return torch.cdist(a[:, :2], b[:, :2]), turn.abs().rad2deg()
 
     @cached_property
     def _real(self) -> dict[str, Tensor]:
@@ -216,147 +202,3 @@ class Measure:
 
     def _tested(self, images: Tensor, codes: Tensor) -> float:
         return accuracy(predict(self._fit(images, codes), self.test.images), self.domain(self.test.labels))
-
-
-def _domain_accuracy(measure: Measure, t: Translated) -> Values:
-    """By the classifier of the domains; with attributes also of the one that was to change, and of the others."""
-    logits = predict(measure.classifier, t.outputs.flatten(0, 1))
-    wanted = measure.domain(t.codes)
-    wanted = wanted.repeat(len(t.outputs), *[1] * (wanted.ndim - 1))
-    values = {"domain_accuracy": accuracy(logits, wanted)}
-    if not measure.task.exclusive:
-        column = measure.task.domains.index(t.domain)
-        others = [k for k in range(len(measure.task.domains)) if k != column]
-        values["changed_accuracy"] = accuracy(logits[:, [column]], wanted[:, [column]])
-        if others:
-            values["kept_accuracy"] = accuracy(logits[:, others], wanted[:, others])
-    return values
-
-
-def _content_accuracy(measure: Measure, t: Translated) -> Values:
-    """Of each content label, by the classifier of the content."""
-    logits = predict(measure.content_classifier, t.outputs.flatten(0, 1)).split(measure.content_classes, 1)
-    return {
-        f"{name}_accuracy": accuracy(part, labels[t.rows].repeat(len(t.outputs)))
-        for (name, labels), part in zip(measure.content.items(), logits, strict=True)
-    }
-
-
-def _identity_distance(measure: Measure, t: Translated) -> Values:
-    """Between input and translation, on the features of the classifier of the content."""
-    before, after = (embed(measure.content_classifier, images) for images in (t.x, t.outputs.flatten(0, 1)))
-    return {"identity_distance": identity_distance(before.repeat(len(t.outputs), 1), after)}
-
-
-def _diversity(measure: Measure, t: Translated) -> Values:
-    """Of the pixels of one input's translations."""
-    return {"diversity": pixel_diversity(t.outputs) if len(t.outputs) > 1 else 0.0}
-
-
-def _confidence(measure: Measure, t: Translated) -> Values:
-    """What translation makes of each content label: how often it is misread, how much less sure it is (UDIT)."""
-    net, classes = measure.content_classifier, measure.content_classes
-    before, after = (predict(net, images).split(classes, 1) for images in (t.x, t.outputs.flatten(0, 1)))
-    styles, values = len(t.outputs), {}
-    for (name, labels), x, y in zip(measure.content.items(), before, after, strict=True):
-        wanted = labels[t.rows].repeat(styles)
-        values[f"{name}_misclassified"] = misclassification_rate(y, wanted)
-        values[f"{name}_confidence_drop"] = drop_in_confidence(x.repeat(styles, 1), y, wanted)
-    return values
-
-
-def _distribution(measure: Measure, t: Translated) -> Values:
-    """Frechet and kernel distance of the first style's translations to real images, on one set of features."""
-    name = measure.protocol.features
-    real, fake = measure.real_features(t.domain), measure.extractor(t.outputs[0])
-    return {
-        extractor.frechet_name(name): frechet_distance(fake, real),
-        extractor.kernel_name(name): kernel_distance(fake, real),
-    }
-
-
-def _no_features(measure: Measure) -> str:
-    if missing := extractor.lacking(measure.protocol.features):
-        return missing
-    fewest = min(len(rows) for _, rows, _ in targets(measure.task, measure.test.labels))
-    least = measure.protocol.least
-    return "" if fewest >= least else f"at least {least} inputs for every target domain, there are {fewest}"
-
-
-def _counterfactual(measure: Measure, t: Translated) -> Values:
-    """Mean |difference| of [-1, 1] pixels to the true answer: everywhere, where the image must change, elsewhere.
-
-    `truth_l1_untouched` is that of the input itself: what doing nothing would give.
-    """
-    if not len(t.known):
-        return {}
-    x, outputs = t.x[t.known], t.outputs[:, t.known]
-    region = changed_region(x, t.truth)
-    error = (outputs - t.truth).abs().mean(2, keepdim=True)
-    inside, outside = inside_outside(error.flatten(0, 1), region.repeat(len(outputs), 1, 1, 1))
-    return {
-        "truth_l1": error.double().mean().item(),
-        "truth_l1_inside": inside.nanmean().item(),
-        "truth_l1_outside": outside.nanmean().item(),
-        "truth_l1_untouched": (x - t.truth).abs().double().mean().item(),
-    }
-
-
-def _mask_iou(measure: Measure, t: Translated) -> Values:
-    """Of the method's mask with the pixels that must change; and what a mask drawn at random would reach."""
-    if t.masks is None or not len(t.known):
-        return {}
-    region = changed_region(t.x[t.known], t.truth)
-    share = region.double().mean((1, 2, 3))
-    chance = (share / (2 - share))[share > 0].mean()
-    return {"mask_iou": mask_iou(t.masks[t.known], region).nanmean().item(), "mask_iou_chance": chance.item()}
-
-
-def _no_values(measure: Measure, t: Translated) -> Values:
-    """For metrics of all translations together."""
-    return {}
-
-
-def _lpips_diversity(measure: Measure, t: Translated) -> Values:
-    """LPIPS between the styles of one input."""
-    if len(t.outputs) < 2:
-        return {"lpips_diversity": 0.0}
-    metric = lpips.published(measure.protocol.lpips)
-    values = lpips.diversity(t.outputs, metric, measure.protocol.pairs, measure.protocol.seed)
-    return {"lpips_diversity": values.mean().item()}
-
-
-def _no_lpips(measure: Measure) -> str:
-    if measure.task.size < lpips.SMALLEST:
-        return f"images of at least {lpips.SMALLEST} pixels"
-    return lpips.lacking(measure.protocol.lpips)
-
-
-def _no_content(measure: Measure) -> str:
-    return "" if measure.content else "labels of content: attributes that are no domain"
-
-
-def _no_truth(measure: Measure) -> str:
-    return "" if measure.knows_truth else "true answers: a rendered world, or images that share a group"
-
-
-def _nothing(measure: Measure) -> str:
-    return ""
-
-
-METRICS: dict[str, Metric] = {
-    "domain_accuracy": Metric(_domain_accuracy, _nothing),
-    "content_accuracy": Metric(_content_accuracy, _no_content),
-    "identity_distance": Metric(_identity_distance, _no_content),
-    "diversity": Metric(_diversity, _nothing),
-    "lpips_diversity": Metric(_lpips_diversity, _no_lpips),
-    "counterfactual": Metric(_counterfactual, _no_truth),
-    "mask_iou": Metric(_mask_iou, _no_truth),
-    "confidence": Metric(_confidence, _no_content),
-    "distribution": Metric(_distribution, _no_features),
-    "reverse_accuracy": Metric(_no_values, _nothing),
-}
-"""What can be measured, by name."""
-
-NEEDS_TRUTH = {"counterfactual", "mask_iou"}
-"""Metrics that compare with true answers."""

@@ -39,6 +39,8 @@ class Protocol(Config):
     """Most pairs of styles per input whose LPIPS is taken: 45 are all pairs of 10 styles; MUNIT's protocol takes 19."""
     reference: int = Field(1000, ge=2)
     """Most real images of the target domain, from the train split, that translations are compared with."""
+    enlarge: int = Field(2, ge=1)
+    """Times images are enlarged before SIFT looks for keypoints."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Of styles and classifiers."""
 

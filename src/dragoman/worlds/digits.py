@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dragoman.data.batch import Task
 from dragoman.data.image import from_uint8
+from dragoman.data.manifest import Row
 from dragoman.worlds.handwriting import Source, digits
 from dragoman.worlds.world import BuiltIn
 
@@ -111,6 +112,10 @@ class Coloured:
             if len(self._cache) < self._most:
                 self._cache[index] = image
         return from_uint8(image)
+
+    def about(self, index: int) -> Row:
+        """Its number only."""
+        return Row(file_name=self.name(index))
 
     def counterfactual(self, index: int, code: Tensor) -> Tensor:
         """The same digit in another colour: as bright and as saturated within that colour's range as in its own."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from dragoman.data.batch import Task
 from dragoman.data.dataset import Arrays
 from dragoman.data.image import from_uint8
+from dragoman.data.manifest import Row
 from dragoman.errors import UserError
 from dragoman.worlds import handwriting
 from dragoman.worlds.handwriting import Source
@@ -132,6 +133,10 @@ class Exemplars(ABC):
         It shows what the image `index` shows, in the colours of the image `exemplar`: both may be of any domain.
         """
         return from_uint8(self.palettes[exemplar][self.regions(index)])
+
+    def about(self, index: int) -> Row:
+        """Its number only."""
+        return Row(file_name=self.name(index))
 
     def counterfactual(self, index: int, code: Tensor) -> Tensor | None:
         """Not known: it takes an exemplar, see `truth`."""

@@ -14,6 +14,7 @@ from tyro.conf import arg
 from dragoman.data.batch import Task
 from dragoman.data.dataset import DataConfig
 from dragoman.data.image import from_uint8
+from dragoman.data.manifest import Box, Row
 from dragoman.errors import UserError
 
 SPLITS = ("train", "test")
@@ -171,6 +172,11 @@ class Rendered:
     def view(self, index: int) -> View:
         """A picture with everything that is known of it."""
         return self.world.draw(self.scenes[index])
+
+    def about(self, index: int) -> Row:
+        """Pose and boxes."""
+        view = self.view(index)
+        return Row(file_name=self.name(index), pose=view.pose, boxes=[Box.model_validate(box) for box in view.boxes])
 
     def counterfactual(self, index: int, code: Tensor) -> Tensor:
         """Exactly the image [C, size, size] in [-1, 1] that a translation to a domain code [K] should give."""
