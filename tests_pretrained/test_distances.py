@@ -27,11 +27,9 @@ def test_lpips(backbone: str, package: type):
     theirs = package(net=backbone, pnet_rand=True)
     ours = LPIPS(build(*NETWORKS[backbone]), heads(backbone))
     state = ours.net.features.state_dict()
-    places = {
-        ".".join(key.split(".")[1:]): key for key in theirs.net.state_dict()
-    }  # slice1.0.weight, slices.0.0.weight
-    if backbone == "squeeze" and package is TorchmetricsLPIPS:
-        places = {".".join(key.split(".")[2:]): key for key in theirs.net.state_dict()}
+    # Their layers are named slice1.0.weight; torchmetrics' SqueezeNet has slices.0.0.weight.
+    prefixes = 2 if backbone == "squeeze" and package is TorchmetricsLPIPS else 1
+    places = {".".join(key.split(".")[prefixes:]): key for key in theirs.net.state_dict()}
     theirs.net.load_state_dict({places[key]: value for key, value in state.items()})
     generator = torch.Generator().manual_seed(0)
     x, y = (torch.rand(3, 3, 64, 72, generator=generator) * 2 - 1 for _ in range(2))

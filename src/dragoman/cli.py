@@ -240,6 +240,8 @@ def evaluate(
     /,
     *,
     metrics: tuple[str, ...] = (),
+    features: Literal["classifier", "squeezenet", "inception"] = "classifier",
+    lpips: Literal["squeeze", "alex", "vgg"] = "squeeze",
     split: str = "test",
     inputs: int = 400,
     styles: int = 3,
@@ -252,8 +254,10 @@ def evaluate(
 
     Args:
         model: A model folder.
-        data: A data set folder with train and test splits, or the name of a built-in world (digits).
-        metrics: Of domain_accuracy, content_accuracy, diversity, identity_distance, reverse_accuracy.
+        data: A data set folder with train and test splits, or the name of a built-in world (digits, faces, streets).
+        metrics: What to measure; everything that the data allow if not given. docs/metrics.md has them all.
+        features: What distances between sets of images are measured on.
+        lpips: Network of LPIPS.
         split: Split the inputs are taken from.
         inputs: Most input images.
         styles: Styles per input and target domain.
@@ -270,15 +274,15 @@ def evaluate(
 
     translator = dragoman.load(model, device)
     source = worlds.open_source(data, translator.task)
-    protocol = Protocol(split=split, inputs=inputs, styles=styles, seed=seed)
+    protocol = Protocol(split=split, inputs=inputs, styles=styles, features=features, lpips=lpips, seed=seed)
     if out is not None:
         run.make_folder(out)
     measure = Measure(source.open("train"), source.open(split), protocol, metrics or tuple(METRICS))
     for name, reason in measure.left_out.items():
         if name in metrics:
             raise UserError(f"metric {name} needs {reason}")
-    with Console(stderr=True).status("measuring"):
-        result = measure(translator)
+    with Console(stderr=True).status("measuring") as status:
+        result = measure(translator, lambda what: status.update(what))
     if out is not None:
         run.write_metrics(out, result)
     if json:

@@ -1,6 +1,7 @@
 """LPIPS: its formula on random networks, its axioms, and its protocols."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from dragoman.errors import UserError
-from dragoman.metrics import lpips as module
-from dragoman.metrics.lpips import LPIPS, NETWORKS, diversity, heads, lpips, lpips_map
+from dragoman.metrics.lpips import LPIPS, NETWORKS, diversity, heads, lacking, lpips, lpips_map
 from dragoman.nets.frozen import build
 
 WEIGHTS = Path(os.environ.get("DRAGOMAN_DATA", "nowhere")) / "weights"
@@ -43,7 +43,7 @@ def test_axioms(monkeypatch: pytest.MonkeyPatch):
     assert d(x, x).tolist() == [0, 0, 0]
     torch.testing.assert_close(d(x, y), d(y, x))
     together = d(x, y)
-    monkeypatch.setattr(module, "BATCH_PIXELS", 2 * 64 * 64)
+    monkeypatch.setattr(sys.modules[LPIPS.__module__], "BATCH_PIXELS", 2 * 64 * 64)
     torch.testing.assert_close(d(x, y), together, rtol=1e-5, atol=1e-8)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(3))
     growing = [d(x, (x + s * noise).clamp(-1, 1)).mean().item() for s in (0.02, 0.1, 0.4)]
@@ -132,4 +132,4 @@ def test_missing_weights_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path:
     x = images(1)
     with pytest.raises(UserError, match=r"no weights/alexnet-owt-7be5be79.pth on this machine; put it at \$DRAGOMAN"):
         lpips(x, x, "alex")
-    assert module.lacking("alex") == "the weights of alexnet: put weights/alexnet-owt-7be5be79.pth into $DRAGOMAN_DATA"
+    assert lacking("alex") == "the weights of alexnet: put weights/alexnet-owt-7be5be79.pth into $DRAGOMAN_DATA"
