@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check lint bench clean
+.PHONY: setup demo test test-pretrained check lint bench clean
 
 setup: .venv/.installed
 
@@ -23,6 +23,17 @@ demo: setup
 test: setup
 	$(BIN)/pytest -n 2 --dist loadfile
 
+# The frozen networks and distances against the packages that publish them, in an environment of its own: torchvision
+# fits one version of torch only, and beside another one it breaks every package that imports it.
+test-pretrained: .venv-pretrained/.installed
+	.venv-pretrained/bin/python -m pytest tests_pretrained
+
+.venv-pretrained/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-pretrained
+	.venv-pretrained/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[metrics]" \
+	  pytest torchvision==0.28.0 torch-fidelity==0.4.0 lpips==0.1.4
+	touch $@
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -35,6 +46,8 @@ check: lint
 
 bench: setup
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/worlds.py
+	$(BIN)/python benchmarks/metrics.py
 
 clean:
-	rm -rf .venv build dist runs
+	rm -rf .venv .venv-pretrained build dist runs

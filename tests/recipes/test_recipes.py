@@ -10,6 +10,8 @@ from dragoman.data.dataset import Folder
 from dragoman.engine.method import Method
 from dragoman.errors import UserError
 from dragoman.worlds.digits import Digits
+from dragoman.worlds.faces import Faces
+from dragoman.worlds.streets import Streets
 
 
 def _build(name: str) -> Method:
@@ -60,8 +62,9 @@ def test_the_published_setting():
 
 def test_what_trains_on_a_folder_and_what_on_a_world():
     for name in recipes.names():
-        kind = Folder if name.endswith((".paper", ".folder")) else Digits
-        assert type(recipes.find(name).data) is kind
+        row = name.partition(".")[2]
+        world = {"faces": Faces, "streets": Streets}.get(row.partition("_")[0], Digits)
+        assert type(recipes.find(name).data) is (Folder if row in ("paper", "folder") else world)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +74,16 @@ def test_what_trains_on_a_folder_and_what_on_a_world():
         ("digits_no_attention_no_latent", {"attention": False, "w_lat": 0}),  # N, Y, N
         ("digits_no_attention", {"attention": False}),  # N, Y, Y
         ("digits_no_latent", {"w_lat": 0}),  # Y, Y, N
+        ("faces_no_cin", {"cin": "none", "w_lat": 0}),
+        ("faces_no_attention_no_latent", {"attention": False, "w_lat": 0}),
+        ("faces_no_attention", {"attention": False}),
+        ("faces_no_latent", {"w_lat": 0}),
         ("digits_gamma", {"attention": False, "w_lat": 0, "cin": "gamma"}),  # Fig. 6.6, left
         ("digits_beta", {"attention": False, "w_lat": 0, "cin": "beta"}),  # Fig. 6.6, middle
     ],
 )
 def test_an_ablation_differs_only_in_what_it_ablates(name, changes):
-    full, ablated = recipes.find("sdit.digits"), recipes.find(f"sdit.{name}")
+    full, ablated = recipes.find(f"sdit.{name.partition('_')[0]}"), recipes.find(f"sdit.{name}")
     assert (full.method.attention, full.method.cin, full.method.w_lat > 0) == (True, "both", True)
     assert ablated.method.model_dump() == full.method.model_dump() | changes
     for part in ("data", "train", "evaluate"):

@@ -82,6 +82,12 @@ def test_modalities_boxes_and_poses(tmp_path: Path):
         assert [(box.class_, [*box.box]) for box in row.boxes] == [(b["class"], b["box"]) for b in view.boxes]
 
 
+def test_classes_have_names(tmp_path: Path):
+    world, _, _ = make(tmp_path, "streets", "modalities")
+    names = json.loads((tmp_path / "made/classes.json").read_text())["segmentation"]
+    assert tuple(names) == world.classes and names[0] == "sky"
+
+
 def test_boxes_without_the_other_modalities(tmp_path: Path):
     _, folder, _ = make(tmp_path, "streets", "boxes")
     assert any(row.boxes for row in folder.rows)
@@ -121,5 +127,5 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path):
     for name in ("a", "b"):
         worlds.make(RENDERED["streets"](size=32, images=4, test_images=2, set="modalities"), tmp_path / name)
     files = [p.relative_to(tmp_path / "a") for p in sorted((tmp_path / "a").rglob("*")) if p.is_file()]
-    assert len(files) == 6 * 5 + 1
+    assert len(files) == 6 * 5 + 2  # and metadata.jsonl, classes.json
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
