@@ -64,7 +64,7 @@ def test_defaults_are_the_published_values():
     assert SDITConfig().model_dump() == {
         "width": 64, "downs": 2, "blocks": 6, "cin_blocks": 4, "d_layers": 6, "z_dim": 8, "cin": "both",
         "attention": True, "attention_channels": "one", "n_critic": 5, "w_gan": 1, "w_gp": 10, "w_real": 1,
-        "w_fake": 1, "w_lat": 800, "w_lat_d": None, "w_rec": 10, "lr": 1e-4, "betas": (0.5, 0.999),
+        "w_fake": 1, "w_lat": 800, "w_lat_d": None, "w_rec": 10, "w_idt": 0, "lr": 1e-4, "betas": (0.5, 0.999),
     }  # fmt: skip
 
 
@@ -264,6 +264,24 @@ def test_lambda_lat_may_differ_in_d():
     d, g = _small(w_lat=5, w_lat_d=2).stages(10)[0].phases
     assert (d.weights["lat"], g.weights["lat"]) == (2, 5)
     assert all("lat" not in phase.weights for phase in _small(w_lat=0, w_lat_d=2).stages(10)[0].phases)
+
+
+def test_identity_loss_is_an_addition(batch):
+    method, b = _small(w_idt=3), batch(True)
+    assert method.stages(10)[0].phases[1].weights["idt"] == 3
+    assert "idt" not in method.stages(10)[0].phases[0].weights
+    torch.manual_seed(3)
+    losses = method.g_losses(b)
+    torch.manual_seed(3)
+    own = method.G(_encode(method, b.image, b.label), method.M(torch.randn(5, 4)))[0]
+    torch.testing.assert_close(losses.pop("idt"), (b.image - own).abs().mean())
+    plain = _small()
+    plain.load_state_dict(method.state_dict())
+    torch.manual_seed(3)
+    without = plain.g_losses(b)
+    assert losses.keys() == without.keys()
+    for name, value in without.items():
+        torch.testing.assert_close(losses[name], value)
 
 
 def test_optimisers_hold_each_network_once():

@@ -60,6 +60,8 @@ class SDITConfig(Config):
     """lambda_LAT in D's step, if it is to differ: a large one there turns D from a critic into a regressor of z."""
     w_rec: float = 10
     """lambda_REC, Eq. 6.8."""
+    w_idt: float = Field(0, ge=0)
+    """Weight of |x - G(E(x, l_sc), M(z))|, CycleGAN's identity loss. Not in SDIT: it keeps colours in short runs."""
     lr: float = Field(1e-4, gt=0)
     """Learning rate, decaying linearly to 0 over the last half of the steps."""
     betas: tuple[float, float] = (0.5, 0.999)
@@ -200,6 +202,8 @@ class SDIT(Method):
             "fake": domain_classification(cls_fake, l_tg, self.task.exclusive),  # Eq. 6.3
             "rec": (x - self.translate(y, l_sc, z)).abs().mean(),  # Eq. 6.7
         }
+        if self.config.w_idt:
+            losses["idt"] = (x - self.translate(x, l_sc, z)).abs().mean()
         return losses | ({"lat": (z_rec - z).abs().mean()} if self.config.w_lat else {})  # Eq. 6.6
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -211,13 +215,14 @@ class SDIT(Method):
     def stages(self, steps: int) -> list[Stage]:
         """D at every step, E, M and G at every n_critic-th."""
         c, lr = self.config, linear_decay(steps // 2, steps)
+        idt = {"idt": c.w_idt} if c.w_idt else {}
         lat, lat_d = ({"lat": w} if c.w_lat else {} for w in (c.w_lat, c.w_lat_d or c.w_lat))
         return [
             Stage(name="train", steps=steps, phases=[
                 Phase(name="D", updates=["D"], losses=self.d_losses, lr=lr,
                       weights={"gan": c.w_gan, "gp": c.w_gp, "real": c.w_real} | lat_d),
                 Phase(name="G", updates=["G"], losses=self.g_losses, lr=lr, every=c.n_critic,
-                      weights={"gan": c.w_gan, "fake": c.w_fake, "rec": c.w_rec} | lat),
+                      weights={"gan": c.w_gan, "fake": c.w_fake, "rec": c.w_rec} | idt | lat),
             ])
         ]  # fmt: skip
 
