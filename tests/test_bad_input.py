@@ -66,8 +66,8 @@ MISTAKES = {
     "train sdit": "unknown recipe 'sdit'",
     "train --out new": "name a recipe, or --config FILE",
     # fields and values
-    f"{TRAIN} --method.widht 3": "Perhaps you meant: --method.width",
-    f"{TRAIN} --metod.width 3": "Perhaps you meant: --method.width",
+    f"{TRAIN} --method.widht 3": "--method.width",
+    f"{TRAIN} --metod.width 3": "--method.width",
     f"{TRAIN} --method.width wide": "--method.width: invalid literal for int()",
     f"{TRAIN} --method.width": "--method.width",
     f"{TRAIN} --method.width 0": "width: Input should be greater than or equal to 1",

@@ -432,6 +432,7 @@ def _parse(what: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
         text = complaint.getvalue().split("For full helptext")[0]
         text = re.sub(r"^\u256d.*", "", text, flags=re.MULTILINE)  # the box's upper border, with a title
         text = " ".join(re.sub(r"https?://\S+|For further information visit|[\u2500-\u257f]+|-{4,}", " ", text).split())
+        text = re.sub(r"^(Unrecognized options) \1", r"\1", text)
         text = re.sub(r"(Value error )?Error parsing \S+: \d+ validation errors? for \S+ (\S+) ", r"\2: ", text)
         text = re.sub(r" \[type=.*?input_type=\w+\]", "", text)
         raise UserError(f"{text}; see {prog} --help") from None
