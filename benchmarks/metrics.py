@@ -21,10 +21,10 @@ from safetensors.torch import save_file
 
 from dragoman.engine.runtime import processor
 from dragoman.errors import UserError
-from dragoman.metrics import lpips
 from dragoman.metrics.extractor import extractor
 from dragoman.metrics.frechet import frechet_distance
 from dragoman.metrics.kernel import kernel_distance
+from dragoman.metrics.lpips import SMALLEST, published
 from dragoman.nets.frozen import PUBLISHED, build, missing
 
 LIMIT = 60.0
@@ -55,7 +55,7 @@ def measure(images: int, size: int) -> dict[str, float]:
         seconds[name] = time.perf_counter() - begin
         return result
 
-    squeezenet, metric = extractor("squeezenet"), lpips.published("squeeze")
+    squeezenet, metric = extractor("squeezenet"), published("squeeze")
     squeezenet(x[:8])  # the first convolution of each shape is slow
     features = timed("SqueezeNet features", lambda: squeezenet(x))
     timed("Frechet distance", lambda: frechet_distance(features[:half], features[half:]))
@@ -76,8 +76,8 @@ def main(images: int = 2000, size: int = 64, file: Annotated[Path | None, tyro.c
         1 if they take over a minute together; 2 for a mistake in the arguments.
     """
     try:
-        if images < 4 or size < lpips.SMALLEST:
-            raise UserError(f"--images must be at least 4 and --size at least {lpips.SMALLEST}")
+        if images < 4 or size < SMALLEST:
+            raise UserError(f"--images must be at least 4 and --size at least {SMALLEST}")
         with tempfile.TemporaryDirectory() as folder:
             kind = "random" if missing("squeezenet") else "published"
             if kind == "random":

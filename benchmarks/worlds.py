@@ -8,20 +8,23 @@ import time
 from pathlib import Path
 
 import cv2
+import tyro
 
 from dragoman import worlds
 from dragoman.worlds.faces import Faces
 from dragoman.worlds.streets import Streets
 from dragoman.worlds.world import World
 
-N = 400
 
+def main(images: int = 400) -> None:
+    """Print a table.
 
-def main() -> None:
-    """Print a table."""
+    Args:
+        images: Images of each world that are written; a quarter of them are drawn in memory.
+    """
     print(f"{'world':10} {'size':>5} {'drawn /s, one core':>20} {'written /s, all cores':>22}")
     for name, size, kind in (("faces", 64, "images"), ("streets", 64, "modalities"), ("streets", 256, "modalities")):
-        world: World = (Faces if name == "faces" else Streets)(size=size, images=N, test_images=1, set=kind)
+        world: World = (Faces if name == "faces" else Streets)(size=size, images=images, test_images=1, set=kind)
         print(f"{name:10} {size:5} {drawn(world):20.0f} {written(world):22.0f}", flush=True)
 
 
@@ -30,9 +33,9 @@ def drawn(world: World) -> float:
     cv2.setNumThreads(1)
     world.draw(world.scene("train", 0))  # lays out the route
     start = time.perf_counter()
-    for index in range(1, N // 4):
+    for index in range(world.images // 4):
         world.draw(world.scene("train", index))
-    return (N // 4 - 1) / (time.perf_counter() - start)
+    return world.images // 4 / (time.perf_counter() - start)
 
 
 def written(world: World) -> float:
@@ -40,8 +43,8 @@ def written(world: World) -> float:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         worlds.make(world, Path(folder) / "made")
-        return N / (time.perf_counter() - start)
+        return world.images / (time.perf_counter() - start)
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

@@ -1,4 +1,4 @@
-"""The engine benchmark runs and says what it must; what it says about time is not tested here."""
+"""The benchmarks run and say what they must; what they say about time is not tested here."""
 
 import json
 import subprocess
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "engine.py"
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
 
-def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+def _run(*arguments: object, script: str = "engine") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
@@ -40,3 +40,22 @@ def test_a_mistake_is_one_line(arguments, what):
     done = _run(*arguments)
     assert done.returncode == 2 and done.stdout == ""
     assert what in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_metrics(tmp_path):
+    file = tmp_path / "numbers.json"
+    done = _run("--images", 8, "--size", 32, "--json", file, script="metrics")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(file.read_text())
+    assert list(result["seconds"]) == ["SqueezeNet features", "Frechet distance", "kernel distance", "LPIPS"]
+    assert all(0 < value < 60 for value in result["seconds"].values())
+    assert _run("--size", 16, script="metrics").returncode == 2
+
+
+def test_the_worlds():
+    done = _run("--images", 8, script="worlds")
+    assert done.returncode == 0, done.stderr
+    header, *lines = done.stdout.splitlines()
+    assert "drawn /s, one core" in header
+    assert [line.split()[:2] for line in lines] == [["faces", "64"], ["streets", "64"], ["streets", "256"]]
+    assert all(float(value) > 0 for line in lines for value in line.split()[2:])
