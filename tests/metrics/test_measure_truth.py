@@ -59,6 +59,9 @@ def test_the_oracle_is_perfect(measure):
     for values in (result["metrics"], *result["per_domain"].values()):
         assert values["truth_l1"] == values["truth_l1_inside"] == values["truth_l1_outside"] == 0
         assert values["mask_iou"] == 1
+        for name in ("truth_ssim", "truth_ssim_inside", "truth_ssim_outside"):
+            assert values[name] == pytest.approx(1, abs=1e-6)
+        assert values.get("truth_lpips", 0) == values.get("truth_lpips_inside", 0) == 0
         assert 0.005 < values["truth_l1_untouched"] < 0.5
 
 
@@ -67,6 +70,8 @@ def test_doing_nothing_is_wrong_only_where_something_must_change(measure):
     for values in result["per_domain"].values():
         assert values["truth_l1"] == pytest.approx(values["truth_l1_untouched"], rel=1e-6)
         assert values["truth_l1_outside"] < 4 / 255 < 0.1 < values["truth_l1_inside"]
+        assert values["truth_ssim_inside"] < values["truth_ssim_outside"] - 0.1  # windows reach over the border
+        assert values.get("truth_lpips_inside", 2) > values.get("truth_lpips_outside", 1)
         assert values["mask_iou"] == pytest.approx(values["mask_iou_chance"], abs=0.05)
 
 

@@ -17,14 +17,14 @@ from dragoman.metrics.extractor import frechet_name, kernel_name, lacking
 from dragoman.metrics.frechet import frechet_distance
 from dragoman.metrics.identity import identity_distance
 from dragoman.metrics.kernel import kernel_distance
-from dragoman.metrics.lpips import SMALLEST, published
+from dragoman.metrics.lpips import LPIPS, SMALLEST, published
 from dragoman.metrics.lpips import diversity as lpips_diversity
 from dragoman.metrics.lpips import lacking as lpips_lacking
 from dragoman.metrics.mask import changed_region, mask_iou
 from dragoman.metrics.protocol import targets
 from dragoman.metrics.retrieval import nearest, recall_over_distance
 from dragoman.metrics.sift import sift_distance
-from dragoman.metrics.structural import ssim
+from dragoman.metrics.structural import ssim, ssim_map
 
 if TYPE_CHECKING:
     from dragoman.metrics.measure import Measure
@@ -131,23 +131,36 @@ def _no_features(measure: "Measure") -> str:
 
 
 def _counterfactual(measure: "Measure", t: Translated) -> Values:
-    """Mean |difference| of [-1, 1] pixels to the true answer: everywhere, where the image must change, elsewhere.
+    """To the true answer: mean |difference| of [-1, 1] pixels, SSIM, and LPIPS where its weights are here; each also
+    where the image must change (inside) and elsewhere (outside).
 
     `truth_l1_untouched` is that of the input itself: what doing nothing would give.
     """
     if not len(t.known):
         return {}
-    x, outputs = t.x[t.known], t.outputs[:, t.known]
-    region = changed_region(x, t.truth)
-    error = (outputs - t.truth).abs().mean(2, keepdim=True)
-    inside, outside = inside_outside(error.flatten(0, 1), region.repeat(len(outputs), 1, 1, 1))
-    return {
-        "truth_l1": error.double().mean().item(),
-        "truth_l1_inside": inside.nanmean().item(),
-        "truth_l1_outside": outside.nanmean().item(),
-        "truth_l1_untouched": (x - t.truth).abs().double().mean().item(),
-        "truth_ssim": ssim(outputs.flatten(0, 1), t.truth.repeat(len(outputs), 1, 1, 1)).mean().item(),
-    }
+    x, outputs = t.x[t.known], t.outputs[:, t.known].flatten(0, 1)
+    styles = len(t.outputs)
+    truth, region = t.truth.repeat(styles, 1, 1, 1), changed_region(x, t.truth).repeat(styles, 1, 1, 1)
+    error = (outputs - truth).abs().mean(1, keepdim=True)
+    maps, values = {"l1": error, "ssim": ssim_map(outputs, truth)}, {"truth_l1": error.double().mean().item()}
+    values["truth_ssim"] = ssim(outputs, truth).mean().item()
+    if not _no_lpips(measure):
+        distances, maps["lpips"] = _lpips_to(truth, outputs, published(measure.protocol.lpips))
+        values["truth_lpips"] = distances.mean().item()
+    for name, per_pixel in maps.items():
+        for side, mean in zip(("inside", "outside"), inside_outside(per_pixel, region), strict=True):
+            values[f"truth_{name}_{side}"] = mean.nanmean().item()
+    return values | {"truth_l1_untouched": (x - t.truth).abs().double().mean().item()}
+
+
+def _lpips_to(truth: Tensor, outputs: Tensor, metric: LPIPS) -> tuple[Tensor, Tensor]:
+    """Distances [N] and their maps [N, 1, H, W], from one pass."""
+    distances, maps = [], []
+    for a, b in zip(truth.split(64), outputs.split(64), strict=True):
+        found = metric.features(a), metric.features(b)
+        distances.append(metric.distance(*found))
+        maps.append(metric.map(*found, truth.shape[2:]))
+    return torch.cat(distances), torch.cat(maps)
 
 
 def _mask_iou(measure: "Measure", t: Translated) -> Values:
