@@ -364,6 +364,9 @@ def print_metrics(result: dict[str, Any]) -> None:
         table.add_row(name, f"{value:.4f}")
     Console().print(table)
     print(f"N = {result['n']}; {result['protocol']}")
+    cost = result["model"]
+    print(f"translator: {cost['parameters']:,} parameters, {cost['mebibytes']:.1f} MiB, "
+          f"{cost['multiply_adds'] / 1e9:.3f} billion multiply-adds for one image")  # fmt: skip
 
 
 COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {

@@ -72,6 +72,7 @@ def test_perfect_recolouring_and_doing_nothing(digits, measure):
     assert nothing["metrics"]["digit_accuracy"] == pytest.approx(real, abs=0.02)  # each image, three times over
     assert perfect["metrics"]["digit_accuracy"] > real - 0.15
     assert nothing["metrics"]["diversity"] == 0
+    assert perfect["model"] == {"parameters": 12, "mebibytes": 12 * 4 / 2**20, "multiply_adds": 12}  # c @ colours
     for result in (perfect, nothing):
         assert list(result["per_domain"]) == list(task.domains)
         assert "90 test images" in result["protocol"] and "3 styles (seed 0)" in result["protocol"]

@@ -1,6 +1,7 @@
 """Measuring a translator: every metric that the data allow, all from one set of translations."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
 from dragoman.metrics.classification import accuracy, predict
 from dragoman.metrics.extractor import Extractor, extractor
+from dragoman.metrics.footprint import Footprint, footprint
 from dragoman.metrics.measurements import METRICS, NEEDS_TRUTH, Translated, Values, crops
 from dragoman.metrics.protocol import Protocol, collect, targets, translate_all
 from dragoman.nets.classifier import Classifier, train_classifier
@@ -128,7 +130,8 @@ class Measure:
         """Measure a translator.
 
         Returns:
-            metrics: values by name; per_domain: the same per target domain; protocol: one line; n: input images.
+            metrics: values by name; per_domain: the same per target domain; protocol: one line; n: input images;
+            model: parameters, their MiB, and multiply-adds for one image.
         """
         per_domain: dict[str, Values] = {}
         weights: dict[str, int] = {}
@@ -150,7 +153,19 @@ class Measure:
             progress("training a classifier on translations")
             metrics["reverse_accuracy"] = self._reverse(translator)
         n = len(self.test.images)
-        return {"metrics": metrics, "per_domain": per_domain, "protocol": self._text(n), "n": n}
+        return {
+            "metrics": metrics,
+            "per_domain": per_domain,
+            "protocol": self._text(n),
+            "n": n,
+            "model": asdict(self._cost(translator)),
+        }
+
+    def _cost(self, translator: Translator) -> Footprint:
+        """Of translating one image."""
+        x = self.test.images[:1].to(translator.device)
+        code = self.test.labels[:1].to(x)
+        return footprint(translator.core, x, code, translator.core.sample_style(code, torch.Generator().manual_seed(0)))
 
     def _text(self, n: int) -> str:
         """The protocol in one line, with what distances were measured by."""
