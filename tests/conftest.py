@@ -1,9 +1,12 @@
 """What every test shares: one thread per worker, and fresh processes that compute bit for bit the same."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,6 +32,9 @@ def torchrun(python: Callable[..., subprocess.CompletedProcess[str]]) -> Callabl
     """Runs `python ARGUMENTS` as two ranks over gloo."""
 
     def run(*arguments: object) -> None:
-        python("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments)
+        # One at a time: two that start together may pick the same free port.
+        with (Path(tempfile.gettempdir()) / "dragoman-torchrun.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            python("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments)
 
     return run
