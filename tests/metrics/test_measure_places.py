@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from translators import Nothing
 
 from dragoman.data.manifest import Box
-from dragoman.inference.translator import Core, Translator
+from dragoman.inference.translator import Translator
 from dragoman.metrics.measure import Measure
 from dragoman.metrics.measurements import METRES, crops
 from dragoman.metrics.protocol import Protocol
@@ -17,17 +17,6 @@ from dragoman.worlds.streets import Streets
 WORLD = Streets(size=64, images=60, test_images=40, conditions="day_night", set="weak-pairs")
 PROTOCOL = Protocol(inputs=40, styles=1, classifier_images=60, classifier_steps=20, least=2)
 PLACES = ("sift", "recall", "instances")
-
-
-class Nothing(Core):
-    """Gives back its input."""
-
-    def __init__(self):
-        super().__init__()
-        self.unused = nn.Parameter(torch.zeros(1))
-
-    def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, None]:
-        return x, None
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from translators import Nothing
 
 from dragoman.data.batch import Task
 from dragoman.data.dataset import Arrays, Folder
@@ -37,17 +38,6 @@ class Recolour(Core):
         ink = ink / ink.amax((2, 3), keepdim=True)
         colour = c @ self.colours + 0.1 * torch.tanh(s)
         return paper * (1 - ink) + colour[:, :, None, None] * ink, None
-
-
-class Nothing(Core):
-    """Gives back its input."""
-
-    def __init__(self):
-        super().__init__()
-        self.unused = nn.Parameter(torch.zeros(1))
-
-    def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, None]:
-        return x, None
 
 
 @pytest.fixture(scope="module")
