@@ -108,12 +108,13 @@ def streams(experiment: AnyExperiment, data: Dataset, runtime: Runtime) -> tuple
         runtime: Gives each rank its own part.
     """
     settings = experiment.train
+    by_domain = find(experiment.recipe.partition(".")[0]).by_domain
     bad: dict[str, None] = {}
 
     def stream(split: str, stage: int, first: int) -> Iterator[Batch]:
         chosen = data if split == "train" else experiment.data.open(split)
         seed = (settings.seed, stage)
-        made = Stream(chosen, settings.batch_size, seed, runtime.rank, runtime.world, settings.workers, bad)
+        made = Stream(chosen, settings.batch_size, seed, runtime.rank, runtime.world, settings.workers, by_domain, bad)
         return made.start(first)
 
     return stream, bad

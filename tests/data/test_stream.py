@@ -237,3 +237,23 @@ def test_attributes(tmp_path: Path):
     assert data.attributes["kind"].tolist() == [2, 1, 2, 0, 1, 2]
     batch = take(Stream(data, 32, (0,)), 1)[0]
     assert batch.label.shape == (32, 2)
+
+
+@pytest.mark.parametrize("size", [4, 8])
+def test_by_domain_a_batch_holds_the_domains_in_order_from_any_start(size: int):
+    batches = take(Stream(DIGITS, size, (0,), by_domain=True), 4)
+    for batch in batches:
+        assert torch.equal(batch.label, torch.eye(4).repeat_interleave(size // 4, 0))
+    assert same(take(Stream(DIGITS, size, (0,), by_domain=True), 2, first=2), batches[2:])
+    assert not torch.equal(batches[0].image, batches[1].image)
+
+
+def test_by_domain_a_batch_must_be_shared_equally():
+    with pytest.raises(UserError, match=r"--train.batch-size 6 cannot be shared equally by 4 domains; use a multiple"):
+        take(Stream(DIGITS, 6, (0,), by_domain=True), 1)
+
+
+def test_two_sides_of_a_batch():
+    image = torch.arange(4.0)[:, None, None, None]
+    a, b = Batch(image=image, label=torch.eye(2).repeat_interleave(2, 0)).sides()
+    assert (a.flatten().tolist(), b.flatten().tolist()) == ([0, 1], [2, 3])

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from dragoman.losses.gan import wasserstein_critic, wasserstein_generator
+from dragoman.losses.gan import (
+    least_squares_discriminator,
+    least_squares_generator,
+    wasserstein_critic,
+    wasserstein_generator,
+)
 
 
 def _scores(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor, list[float], list[float]]:
@@ -41,3 +46,12 @@ def test_the_mean_of_half_precision_scores_is_taken_in_single_precision():
     fake[0] = 20.125
     assert wasserstein_critic(real, fake).item() == pytest.approx(0.125 / 8)
     assert wasserstein_generator(fake).item() == pytest.approx(-20 - 0.125 / 8)
+
+
+@pytest.mark.parametrize("shape", [(5, 1), (3, 1, 2, 2)])
+def test_least_squares_are_distances_to_one_for_real_and_zero_for_fake(shape):
+    torch.manual_seed(2)
+    real, fake, r, f = _scores(shape)
+    expected = sum((v - 1) ** 2 for v in r) / len(r) + sum(v**2 for v in f) / len(f)
+    assert least_squares_discriminator(real, fake).item() == pytest.approx(expected, rel=1e-6)
+    assert least_squares_generator(fake).item() == pytest.approx(sum((v - 1) ** 2 for v in f) / len(f), rel=1e-6)

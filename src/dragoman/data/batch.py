@@ -49,6 +49,11 @@ class Batch:
     label: Tensor
     """[N, K] domain codes, 0 or 1."""
 
+    def sides(self) -> tuple[Tensor, Tensor]:
+        """The images of domain A and of domain B, of a batch drawn by domain from two."""
+        a, b = self.image.chunk(2)
+        return a, b
+
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device, its images channels_last."""
         return Batch(

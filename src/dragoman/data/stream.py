@@ -24,11 +24,13 @@ Item = tuple[Tensor, Tensor, list[str]]
 class Draws(TorchDataset[Item | UserError]):
     """Draw number n of a data set, the same for ever: its image, augmentation and all depend on (seed, n) alone.
 
-    An exclusive domain is drawn first, uniformly, then one of its images; both with replacement.
+    An exclusive domain is drawn first, uniformly, then one of its images; both with replacement. With `by_domain`, the
+    size of a batch, the domain is that of the draw's place in its batch.
     """
 
     dataset: Dataset
     seed: tuple[int, ...]
+    by_domain: int | None = None
     groups: list[Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,13 +44,18 @@ class Draws(TorchDataset[Item | UserError]):
         rng = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, number]))
         bad: list[str] = []
         for _ in range(ATTEMPTS):
-            group = self.groups[rng.integers(len(self.groups))]
+            group = self.groups[self._domain(number, rng)]
             index = int(group[rng.integers(len(group))])
             try:
                 return self.dataset.load(index, rng), self.dataset.labels[index], bad
             except BadImage as error:
                 bad.append(str(error))
         return UserError(f"{ATTEMPTS} draws in a row gave no usable image, the last one: {bad[-1]}")
+
+    def _domain(self, number: int, rng: np.random.Generator) -> int:
+        if self.by_domain is None:
+            return int(rng.integers(len(self.groups)))
+        return number % self.by_domain * len(self.groups) // self.by_domain
 
 
 class _Numbers(Sampler[list[int]]):
@@ -78,13 +85,23 @@ class Stream:
     rank: int = 0
     world: int = 1
     workers: int = 0
+    by_domain: bool = False
+    """Whether a batch holds equally many images of each domain, in the domains' order, instead of a random mix."""
     bad: dict[str, None] = field(default_factory=dict)
     """What was wrong with the images that were left out, each once."""
 
     def start(self, first: int = 0) -> Iterator[Batch]:
-        """The batches from number `first` on."""
+        """The batches from number `first` on.
+
+        Raises:
+            UserError: the domains cannot share a batch equally.
+        """
+        domains = len(self.dataset.task.domains)
+        if self.by_domain and self.batch_size % domains:
+            raise UserError(f"--train.batch-size {self.batch_size} cannot be shared equally by {domains} domains; "
+                            f"use a multiple of {domains}")  # fmt: skip
         loader = DataLoader(
-            Draws(self.dataset, self.seed),
+            Draws(self.dataset, self.seed, self.batch_size if self.by_domain else None),
             batch_sampler=_Numbers(first, self.batch_size, self.rank, self.world),
             num_workers=self.workers,
             collate_fn=_collate,

@@ -11,3 +11,13 @@ def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
 def wasserstein_generator(fake: Tensor) -> Tensor:
     """-E[D(fake)], minimised by the generator."""
     return -fake.float().mean()
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """E[(D(real) - 1)^2] + E[D(fake)^2] (least-squares GAN, Mao et al. 2017), minimised by the discriminator."""
+    return (real.float() - 1).square().mean() + fake.float().square().mean()
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """E[(D(fake) - 1)^2], minimised by the generator."""
+    return (fake.float() - 1).square().mean()
