@@ -61,7 +61,10 @@ class SDITConfig(Config):
     w_rec: float = 10
     """lambda_REC, Eq. 6.8."""
     w_idt: float = Field(0, ge=0)
-    """Weight of |x - G(E(x, l_sc), M(z))|, CycleGAN's identity loss. Not in SDIT: it keeps colours in short runs."""
+    """Weight of |x - G(E(x, l_sc), M(z))|, CycleGAN's identity loss, falling to 0 over the first half of the steps.
+
+    Not in SDIT: it keeps the colours of short runs, and later would only keep z from showing.
+    """
     lr: float = Field(1e-4, gt=0)
     """Learning rate, decaying linearly to 0 over the last half of the steps."""
     betas: tuple[float, float] = (0.5, 0.999)
@@ -215,7 +218,8 @@ class SDIT(Method):
     def stages(self, steps: int) -> list[Stage]:
         """D at every step, E, M and G at every n_critic-th."""
         c, lr = self.config, linear_decay(steps // 2, steps)
-        idt = {"idt": c.w_idt} if c.w_idt else {}
+        fall = linear_decay(0, steps // 2)
+        idt = {"idt": lambda step: c.w_idt * fall(step)} if c.w_idt else {}
         lat, lat_d = ({"lat": w} if c.w_lat else {} for w in (c.w_lat, c.w_lat_d or c.w_lat))
         return [
             Stage(name="train", steps=steps, phases=[

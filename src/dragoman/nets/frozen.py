@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import cast
@@ -160,9 +160,11 @@ def build(name: str, layers: Sequence[str] | None = None, seed: int = 0) -> Froz
     """
     net = _network(name, layers, None)
     generator = torch.Generator().manual_seed(seed)
-    for parameter in net.parameters():
+    for key, parameter in net.named_parameters():
         if parameter.ndim > 1:
             nn.init.kaiming_normal_(parameter, nonlinearity="relu", generator=generator)
+        else:  # a norm's scale, else a bias
+            nn.init.constant_(parameter, float(key.endswith("weight")))
     return _assign(net, net.state_dict())
 
 
@@ -198,6 +200,22 @@ def frozen(name: str, layers: Sequence[str] | None = None, padding: vgg.Padding 
     if lacking := sorted(file_key for file_key in wanted.values() if file_key not in state):
         raise UserError(f"{path} has no {lacking[0]}, which {name} needs for {net.deepest}; {published.deeper}")
     return _assign(net, {key: state[file_key] for key, file_key in wanted.items()})
+
+
+@lru_cache
+def shared(name: str, device: torch.device) -> Frozen:
+    """One copy for all losses on a device: relu1_1 ... relu5_1 of a network, which no method owns, saves or trains.
+
+    Args:
+        name: One of PUBLISHED with these layers; random is the small VGG19 with random weights, for tests.
+        device: Where it works.
+
+    Raises:
+        UserError: as `frozen`.
+    """
+    layers = [f"relu{block}_1" for block in range(1, 6)]
+    net = build("vgg19_distilled", layers) if name == "random" else frozen(name, layers)
+    return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _assign(net: Frozen, state: Mapping[str, Tensor]) -> Frozen:

@@ -1,0 +1,216 @@
+"""EGSC-IT against its paper: Eqs. 1 to 5, the four flows, the stages, and UNIT inside it."""
+
+import pytest
+import torch
+
+from dragoman.data.batch import Batch, Task
+from dragoman.inference.translator import Translator
+from dragoman.losses.perceptual import content_distance, style_distance
+from dragoman.methods.egsc_it import EGSCIT, EGSCITConfig, adain, adain_parameters, mask, phi
+from dragoman.methods.unit import UNIT, UNITConfig
+from dragoman.recipes import egsc_it as recipes
+
+TASK = Task(domains=("a", "b"), size=16)
+
+
+def small(**changes) -> EGSCIT:
+    torch.manual_seed(0)
+    method = EGSCIT(EGSCITConfig(width=4, downs=1, blocks=2, d_layers=2, vgg="random", **changes), TASK)
+    for p in method.parameters():
+        torch.nn.init.normal_(p, 0, 0.2)
+    return method
+
+
+@pytest.fixture
+def two_sides() -> Batch:
+    image = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    return Batch(image=image, label=torch.eye(2).repeat_interleave(3, 0))
+
+
+def test_defaults_are_the_published_values_of_table_6():
+    own = {
+        "width": 64, "downs": 2, "blocks": 4, "d_layers": 4, "w_gan": 10, "w_kl": 0.1, "w_rec": 100, "w_kl_cyc": 0.1,
+        "w_cyc": 100, "g_updates": 5, "lr": 1e-4, "power": 0.9, "betas": (0.5, 0.999), "eta": 0.5, "adain": True,
+        "statistics": "std", "vgg": "vgg19", "w_content": 1e2, "w_style": 1e4, "pretrain": 0.5,
+    }  # fmt: skip
+    assert EGSCITConfig().model_dump() == own
+    rows = {
+        recipes.paper_single: (0, 16, 1e-5, 1e3, 1e1, 60_000), recipes.paper_multiple: (2, 16, 1e-5, 1e4, 1e2, 60_000),
+        recipes.paper: (2, 6, 1e-4, 1e4, 1e2, 22_000), recipes.paper_faces: (2, 16, 1e-4, 5e3, 1e1, 30_000),
+    }  # fmt: skip
+    for recipe, (downs, batch, lr, style, content, steps) in rows.items():
+        made = recipe()
+        m, share = made.method, made.method.pretrain
+        assert (m.downs, made.train.batch_size, m.lr, m.w_style, m.w_content) == (downs, batch, lr, style, content)
+        assert (m.blocks, m.d_layers + 1, made.train.steps * (1 - share)) == (4, 5, steps)
+
+
+def test_eqs_1_and_2():
+    torch.manual_seed(0)
+    c, f = torch.randn(2, 3, 5, 4), torch.randn(2, 3, 7, 7) * 3 + 1
+    for statistics in ("std", "var"):
+        gamma, beta = adain_parameters(f, statistics)
+        y = adain(c, gamma, beta, statistics)
+        for n in range(2):
+            for k in range(3):
+                delta = (lambda v: v.std(correction=0)) if statistics == "std" else (lambda v: v.var(correction=0))
+                expected = delta(f[n, k]) * (c[n, k] - c[n, k].mean()) / delta(c[n, k]) + f[n, k].mean()
+                torch.testing.assert_close(y[n, k], expected, rtol=1e-4, atol=1e-4)
+    # The standard form gives the content the exemplar's mean and deviation.
+    y = adain(c, *adain_parameters(f, "std"), "std")
+    torch.testing.assert_close(y.mean((2, 3)), f.mean((2, 3)), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(y.std((2, 3), correction=0), f.std((2, 3), correction=0), rtol=1e-3, atol=1e-4)
+
+
+def test_a_constant_exemplar_leaves_no_infinities():
+    gamma, beta = adain_parameters(torch.ones(1, 2, 4, 4), "std")
+    assert torch.isfinite(adain(torch.ones(1, 2, 4, 4), gamma, beta, "std")).all()
+
+
+def test_feature_mask():
+    f = torch.tensor([-100.0, 0, 2, 100])
+    torch.testing.assert_close(mask(f, 0.5), 0.5 / (1 + torch.exp(-f)) + 0.5)
+    assert mask(f, 0.5).tolist()[::3] == pytest.approx([0.5, 1])
+    assert mask(f, 1.0).tolist() == [1, 1, 1, 1]
+    torch.testing.assert_close(mask(f, 0.0), torch.sigmoid(f))
+
+
+def test_the_four_flows_and_the_cycles(two_sides):
+    """Content and mask come from the source, statistics from the exemplar; a cycle uses its own first image for both."""
+    method = small()
+    a, b = two_sides.image[:3], two_sides.image[3:]
+    torch.manual_seed(3)
+    flows = method.flows(a, b)
+    torch.manual_seed(3)
+    f_a, f_b = method.F[0](a), method.F[1](b)
+    h_a, h_b = method.E(a, 0), method.E(b, 1)
+    z_a, z_b = h_a + torch.randn_like(h_a), h_b + torch.randn_like(h_b)
+
+    def decode(z, domain, source, exemplar):
+        c = (0.5 * torch.sigmoid(source) + 0.5) * method.G.shared(z)
+        normal = (c - c.mean((2, 3), keepdim=True)) / (c.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+        gamma = (exemplar.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+        return method.G.own[domain](gamma * normal + exemplar.mean((2, 3), keepdim=True))
+
+    ab, ba = decode(z_a, 1, f_a, f_b), decode(z_b, 0, f_b, f_a)
+    h_ab, h_ba = method.E(ab, 1), method.E(ba, 0)
+    noise = [torch.randn_like(h_ab) for _ in range(1)]
+    aba = decode(h_ab + noise[0], 0, f_a, f_a)
+    bab = decode(h_ba + torch.randn_like(h_ba), 1, f_b, f_b)
+    expected = {
+        "x_ab": ab, "x_ba": ba, "h_ab": h_ab, "h_ba": h_ba, "x_aba": aba, "x_bab": bab,
+        "x_aa": decode(z_a, 0, f_a, f_a), "x_bb": decode(z_b, 1, f_b, f_b),
+    }  # fmt: skip
+    for name, value in expected.items():
+        torch.testing.assert_close(getattr(flows, name), value, msg=name, rtol=1e-3, atol=1e-4)
+
+
+def test_perceptual_losses_of_eq_5(two_sides):
+    method = small(w_content=7, w_style=9)
+    a, b = two_sides.image[:3], two_sides.image[3:]
+    torch.manual_seed(3)
+    losses = method.g_losses(two_sides)
+    torch.manual_seed(3)
+    x = method.flows(a, b)
+    content = content_distance(phi("random", x.x_ab), phi("random", a))
+    content = content + content_distance(phi("random", x.x_ba), phi("random", b))
+    style = style_distance(phi("random", x.x_ab), phi("random", b))
+    style = style + style_distance(phi("random", x.x_ba), phi("random", a))
+    torch.testing.assert_close(losses["content"], content)
+    torch.testing.assert_close(losses["style"], style)
+    weights = method.weights()
+    assert (weights["content"], weights["style"]) == (7, 9)  # Eq. 4
+
+
+def test_small_images_are_padded_for_the_deepest_layer():
+    features = phi("random", torch.rand(1, 3, 28, 28))
+    assert [f.shape[1] for f in features] == [64, 128, 256, 512, 512]
+    assert [f.shape[2] for f in features] == [32, 16, 8, 4, 2]
+
+
+def test_without_its_additions_it_is_unit(two_sides):
+    """eta 1, no AdaIN, no perceptual losses: the losses and gradients of UNIT with the same weights."""
+    method = small(eta=1.0, adain=False, w_content=0, w_style=0)
+    unit = UNIT(UNITConfig(width=4, downs=1, blocks=2, d_layers=2), TASK)
+    for name in ("E", "G", "D"):
+        getattr(unit, name).load_state_dict(getattr(method, name).state_dict())
+    for losses in ("d_losses", "g_losses"):
+        found = []
+        for each in (method, unit):
+            torch.manual_seed(3)
+            each.zero_grad()
+            terms = getattr(each, losses)(two_sides)
+            torch.stack(list(terms.values())).sum().backward()
+            found.append((terms, {n: p.grad for net in "EGD" for n, p in getattr(each, net).named_parameters(net)}))
+        (ours, our_gradients), (theirs, gradients) = found
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            assert torch.equal(ours[name], theirs[name])
+        for name, gradient in gradients.items():
+            assert (gradient is None and our_gradients[name] is None) or torch.equal(gradient, our_gradients[name])
+
+
+def test_features_are_trained_in_a_vae_gan_of_each_domain(two_sides):
+    method = small()
+    a, b = two_sides.image[:3], two_sides.image[3:]
+    torch.manual_seed(3)
+    losses = method.features_losses(two_sides)
+    torch.manual_seed(3)
+    h_a = method.R[0].last(method.F[0](a))
+    x_a = method.R[0].decoder(method.R[0].first(h_a + torch.randn_like(h_a)))
+    h_b = method.R[1].last(method.F[1](b))
+    x_b = method.R[1].decoder(method.R[1].first(h_b + torch.randn_like(h_b)))
+    d_a, d_b = method.DF
+    torch.testing.assert_close(losses["gan"], (d_a(x_a) - 1).square().mean() + (d_b(x_b) - 1).square().mean())
+    torch.testing.assert_close(losses["kl"], h_a.square().mean() + h_b.square().mean())
+    torch.testing.assert_close(losses["rec"], (x_a - a).abs().mean() + (x_b - b).abs().mean())
+    torch.manual_seed(3)
+    found = method.features_d_losses(two_sides)["gan"]
+    expected = (d_a(a) - 1).square().mean() + d_a(x_a).square().mean()
+    expected = expected + (d_b(b) - 1).square().mean() + d_b(x_b).square().mean()
+    torch.testing.assert_close(found, expected)
+
+
+def test_stages_train_f_and_then_freeze_it():
+    features, translate = small(pretrain=0.25, w_rec=3, w_kl=2, w_gan=4).stages(100)
+    assert (features.name, features.steps, translate.name, translate.steps) == ("features", 25, "translate", 75)
+    assert [phase.updates for phase in features.phases] == [["DF"], ["F"]]
+    assert features.phases[0].weights == {"gan": 2}
+    assert features.phases[1].weights == {"gan": 4, "kl": 2, "rec": 3}
+    assert [(phase.updates, phase.repeat) for phase in translate.phases] == [(["D"], 1), (["G"], 5)]
+    assert translate.phases[1].lr(30) == pytest.approx((1 - 30 / 75) ** 0.9)
+    assert features.phases[1].lr(5) == pytest.approx((1 - 5 / 25) ** 0.9)
+
+
+def test_the_translator_takes_exemplars_and_remembers_some(two_sides):
+    method = small().eval()
+    translator = Translator(method.translator(dict(method.named_children())), TASK)
+    a, b, to_b = two_sides.image[:3], two_sides.image[3:], torch.eye(2)[1].expand(3, -1)
+    styles = torch.stack([translator.style(code, exemplar=image) for code, image in zip(to_b, b, strict=True)])
+    f = method.F[1](b)
+    expected = torch.cat([(f.var((2, 3), correction=0) + 1e-5).sqrt(), f.mean((2, 3))], 1)
+    torch.testing.assert_close(styles, expected, rtol=1e-4, atol=1e-5)
+    y, shown = translator.translate(a, to_b, styles)
+    c = (0.5 * torch.sigmoid(method.F[0](a)) + 0.5) * method.G.content(method.E(a, 0))
+    normal = (c - c.mean((2, 3), keepdim=True)) / (c.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+    gamma, beta = expected[:, :, None, None].chunk(2, 1)
+    torch.testing.assert_close(y, method.G(gamma * normal + beta, 1), rtol=1e-3, atol=1e-4)
+    assert shown.shape == (3, 1, 16, 16) and 0 < shown.min() < shown.max() < 1
+    assert not torch.allclose(y, translator.translate(a, to_b, styles.flip(0))[0])
+    method.g_losses(two_sides)
+    kept = torch.stack([translator.style(to_b[0], seed) for seed in range(20)])
+    assert {tuple(row) for row in kept.tolist()} <= {tuple(row) for row in method.bank.styles[1, :3].tolist()}
+    torch.testing.assert_close(method.bank.styles[1, :3], expected, rtol=1e-4, atol=1e-5)
+    assert len(kept.unique(dim=0)) == 3
+
+
+def test_without_adain_there_is_no_exemplar(two_sides):
+    from dragoman.errors import UserError
+
+    method = small(adain=False)
+    translator = Translator(method.translator(dict(method.named_children())), TASK)
+    assert translator.core.style_dim == 0
+    with pytest.raises(UserError, match="takes no exemplar"):
+        translator.style(torch.eye(2)[1], exemplar=two_sides.image[0])
+    method.g_losses(two_sides)
+    assert method.bank.count.sum() == 0
