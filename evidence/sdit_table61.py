@@ -1,6 +1,6 @@
 """SDIT on drawn faces: Table 6.1 of the thesis, and its attention (Fig. 6.5) against the pixels that must change.
 
-Run: .venv/bin/python evidence/sdit_table61.py (about an hour and a half on two cores; resumes when stopped). LPIPS
+Run: .venv/bin/python evidence/sdit_table61.py (about an hour on two cores; resumes when stopped). LPIPS
 needs the published SqueezeNet.
 """
 
@@ -42,7 +42,7 @@ def main() -> None:
     measure = Measure(data, test, protocol, METRICS)
     claim = Claim(
         "sdit_table61", docs="sdit.md", recipe=", ".join(ROWS.values()), paper=PAPER,
-        scale="64 x 64 drawn faces, width 16",
+        scale="32 x 32 drawn faces, width 16",
         protocol=f"{protocol.text(len(measure.test.images))}; identity_distance: 1 - cosine of the features of a "
         "classifier of 15 content labels; lpips_diversity: LPIPS (SqueezeNet) over the pairs of 10 styles; mask_iou: "
         "of the attention map with the pixels that the true edit changes, at equal area",
