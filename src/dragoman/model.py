@@ -40,7 +40,10 @@ class ModelConfig(Config):
 
 
 def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], facts: dict[str, Any]) -> None:
-    """Write the model folder whole: every network, discriminators too, averaged where an average is kept."""
+    """Write the model folder whole: every network, discriminators too, averaged where an average is kept.
+
+    What a method names its memories stays behind.
+    """
     beside = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -48,6 +51,7 @@ def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], fac
         # A copy of each, since networks may share a layer and safetensors refuses one tensor under two names.
         f"{name}.{key}": t.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, net in nets.items()
+        if name not in method.memories
         for key, t in net.state_dict().items()
     }
     save_file(tensors, beside / "model.safetensors")
@@ -125,10 +129,15 @@ def load_weights(path: Path, method: Method, record: ModelConfig) -> None:
         raise UserError(f"{file} and config.json do not belong together or were edited (other SHA-256); "
                         "copy the folder again")  # fmt: skip
     try:
-        method.load_state_dict(tensors)
+        method.load_state_dict(_memories(method) | tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{file} does not fit {path / 'config.json'}: {reason}; copy the folder again") from None
+
+
+def _memories(method: Method) -> dict[str, torch.Tensor]:
+    """What a fresh method has where a model folder holds nothing."""
+    return {key: value for key, value in method.state_dict().items() if key.partition(".")[0] in method.memories}
 
 
 def _digest(weights: Path, record: ModelConfig) -> str:

@@ -58,14 +58,18 @@ def test_the_folder_gives_the_same_translator(recipe, saved):
 
 
 @every_recipe
-def test_the_folder_holds_every_network_averaged_where_there_is_an_average(recipe, saved):
+def test_the_folder_holds_every_network_averaged_where_there_is_an_average_and_no_memory(recipe, saved):
     from safetensors.torch import load_file
 
     one = saved(recipe)
     tensors = load_file(one.path / "model.safetensors")
+    memories = one.run.method.memories
+    assert set(memories) <= {name for name, _ in one.run.method.named_children()}
+    assert not any(p for name in memories for p in one.run.method.get_submodule(name).parameters())
     expected = {f"{name}.{key}": value for name, net in one.run.averages.nets(one.run.method).items()
-                for key, value in net.state_dict().items()}  # fmt: skip
-    assert tensors.keys() == expected.keys() == one.run.method.state_dict().keys()
+                for key, value in net.state_dict().items() if name not in memories}  # fmt: skip
+    kept = {key for key in one.run.method.state_dict() if key.partition(".")[0] not in memories}
+    assert tensors.keys() == expected.keys() == kept
     assert all(torch.equal(value, expected[name]) for name, value in tensors.items())
 
 

@@ -76,7 +76,7 @@ def test_feature_mask():
 
 
 def test_the_four_flows_and_the_cycles(two_sides):
-    """Content and mask come from the source, statistics from the exemplar; a cycle uses its own first image for both."""
+    """Content and mask come from the source, statistics from the exemplar; a cycle's are its own first image's."""
     method = small()
     a, b = two_sides.image[:3], two_sides.image[3:]
     torch.manual_seed(3)

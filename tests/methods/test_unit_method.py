@@ -116,8 +116,8 @@ def test_translates_each_image_from_the_other_domain_without_noise(two_sides):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (Task(domains=("a", "b", "c"), size=16), r"needs two domains, got 3 domains \(a, b, c\); name two with"),
-        (Task(domains=("a", "b"), exclusive=False, size=16), r"needs two domains, got 2 attributes \(a, b\)"),
+        (Task(domains=("a", "b", "c"), size=16), r"needs two domains, got 3 \(a, b, c\); name two with --data.domains"),
+        (Task(domains=("a", "b"), exclusive=False, size=16), r"needs two domains, got attributes \(a, b\); put the"),
         (Task(domains=("a", "b"), size=18), "size 18 must be a multiple of 4 for downs 2 and above 16 for d_layers 4"),
     ],
 )

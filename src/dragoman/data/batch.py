@@ -35,6 +35,15 @@ class Task(Config):
         """Shorter side of the training images, in pixels, before the crop."""
         return max(self.load_size or self.size, self.size)
 
+    def need_two(self) -> None:
+        """Raise ValueError unless there are exactly two exclusive domains."""
+        if not self.exclusive:
+            raise ValueError(f"needs two domains, got attributes ({', '.join(self.domains)}); "
+                             "put the images into two folders")  # fmt: skip
+        if len(self.domains) != 2:
+            raise ValueError(f"needs two domains, got {len(self.domains)} ({', '.join(self.domains)}); "
+                             "name two with --data.domains A B")  # fmt: skip
+
     def code(self, domain: str) -> Tensor:
         """The one-hot code [K] of an exclusive domain."""
         return torch.eye(len(self.domains))[self.domains.index(domain)]

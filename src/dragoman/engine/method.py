@@ -92,6 +92,8 @@ class Method(nn.Module):
     """Networks of which a running average is kept."""
     frozen: ClassVar[Sequence[str]] = ()
     """Networks that no stage updates (feature extractors)."""
+    memories: ClassVar[Sequence[str]] = ()
+    """Children that only serve training and hold training images; states have them, model folders do not."""
     by_domain: ClassVar[bool] = False
     """Whether a batch holds equally many images of each domain, in the domains' order, instead of a random mix."""
     config_type: ClassVar[type[Config]]

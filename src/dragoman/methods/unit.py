@@ -87,10 +87,7 @@ class UNIT(Method):
 
     def __init__(self, config: UNITConfig, task: Task):
         super().__init__(config, task)
-        if len(task.domains) != 2 or not task.exclusive:
-            kind = "domains" if task.exclusive else "attributes"
-            raise ValueError(f"needs two domains, got {len(task.domains)} {kind} ({', '.join(task.domains)}); "
-                             "name two with --data.domains")  # fmt: skip
+        task.need_two()
         if task.size % 2**config.downs or task.size <= 2**config.d_layers:
             raise ValueError(f"size {task.size} must be a multiple of {2**config.downs} for downs {config.downs} "
                              f"and above {2**config.d_layers} for d_layers {config.d_layers}")  # fmt: skip

@@ -1,5 +1,7 @@
 """Residual blocks."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -31,5 +33,24 @@ class CINResBlock(nn.Module):
 
     def forward(self, x: Tensor, gamma: list[Tensor | None], beta: list[Tensor | None]) -> Tensor:
         """[N, C, H, W] and two (gamma, beta) of [N, C] or None to the same shape as x."""
+        y = F.relu(conditional_instance_norm(self.conv1(x), gamma[0], beta[0]))
+        return x + conditional_instance_norm(self.conv2(y), gamma[1], beta[1])
+
+
+class ReflectResBlock(nn.Module):
+    """x + IN(conv(ReLU(IN(conv(x))))), 3x3, padding by reflection (CycleGAN); with a style both IN are AdaIN (MUNIT).
+
+    The published convolutions have biases, though the norm that follows removes whatever they add.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(
+        self, x: Tensor, gamma: Sequence[Tensor | None] = (None, None), beta: Sequence[Tensor | None] = (None, None)
+    ) -> Tensor:
+        """[N, C, H, W], and two (gamma, beta) of [N, C] or None, to the same shape as x."""
         y = F.relu(conditional_instance_norm(self.conv1(x), gamma[0], beta[0]))
         return x + conditional_instance_norm(self.conv2(y), gamma[1], beta[1])

@@ -41,3 +41,11 @@ class InstanceNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] to the same shape."""
         return instance_norm(x, self.weight, self.bias)
+
+
+class PlainInstanceNorm(nn.Module):
+    """Instance norm of the image at hand, without scale and shift."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] to the same shape."""
+        return instance_norm(x)

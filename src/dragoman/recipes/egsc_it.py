@@ -6,8 +6,10 @@ from dragoman.data.dataset import Folder
 from dragoman.methods.egsc_it import EGSCITConfig
 from dragoman.recipes.experiment import Experiment, Train
 from dragoman.worlds.mnist import MNISTMultiple, MNISTSingle
+from dragoman.worlds.streets import Streets
 
 OnPhotos = Experiment[EGSCITConfig, Folder]
+OnStreets = Experiment[EGSCITConfig, Streets]
 OnMNISTSingle = Experiment[EGSCITConfig, MNISTSingle]
 OnMNISTMultiple = Experiment[EGSCITConfig, MNISTMultiple]
 
@@ -72,6 +74,24 @@ def digits_no_adain() -> OnMNISTSingle:
 def digits_no_perceptual() -> OnMNISTSingle:
     """Table 2, "EGSC-IT w/o L_P"."""
     return _digits("digits_no_perceptual", w_style=0.0, w_content=0.0)
+
+
+def multiple() -> OnMNISTMultiple:
+    """Table 5: MNIST-Multiple, 64 x 64."""
+    method = EGSCITConfig(width=16, downs=1, lr=5e-4, vgg="vgg19_distilled", pretrain=0.2)
+    return OnMNISTMultiple(
+        recipe="egsc_it.multiple", method=method, data=MNISTMultiple(size=64),
+        train=Train(steps=1250, batch_size=8, ema_decay=0.995, save_every=100),
+    )  # fmt: skip
+
+
+def streets() -> OnStreets:
+    """Table 3 on drawn streets: synthetic to real, 64 x 64."""
+    method = EGSCITConfig(width=16, downs=2, g_updates=2, lr=5e-4, vgg="vgg19_distilled", pretrain=0.2)
+    return OnStreets(
+        recipe="egsc_it.streets", method=method, data=Streets(size=64, images=8000, conditions="sim_real"),
+        train=Train(steps=2500, batch_size=8, ema_decay=0.995),
+    )  # fmt: skip
 
 
 def tiny() -> OnMNISTSingle:

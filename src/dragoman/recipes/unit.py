@@ -3,9 +3,12 @@
 from dragoman.data.dataset import Folder
 from dragoman.methods.unit import UNITConfig
 from dragoman.recipes.experiment import Experiment, Train
-from dragoman.worlds.mnist import MNISTSingle
+from dragoman.worlds.mnist import MNISTMultiple, MNISTSingle
+from dragoman.worlds.streets import Streets
 
 OnPhotos = Experiment[UNITConfig, Folder]
+OnStreets = Experiment[UNITConfig, Streets]
+OnMNISTMultiple = Experiment[UNITConfig, MNISTMultiple]
 OnMNISTSingle = Experiment[UNITConfig, MNISTSingle]
 
 
@@ -31,6 +34,23 @@ def digits() -> OnMNISTSingle:
     return OnMNISTSingle(
         recipe="unit.digits", method=method, data=MNISTSingle(),
         train=Train(steps=2000, batch_size=16, ema_decay=0.995, save_every=250),
+    )  # fmt: skip
+
+
+def multiple() -> OnMNISTMultiple:
+    """Table 5 of EGSC-IT, "UNIT": MNIST-Multiple, 64 x 64."""
+    return OnMNISTMultiple(
+        recipe="unit.multiple", method=UNITConfig(width=16, downs=1, g_updates=5, lr=5e-4, power=0.9),
+        data=MNISTMultiple(size=64), train=Train(steps=1000, batch_size=8, ema_decay=0.995, save_every=100),
+    )  # fmt: skip
+
+
+def streets() -> OnStreets:
+    """EGSC-IT's Table 3 on drawn streets, "UNIT": synthetic to real, 64 x 64."""
+    return OnStreets(
+        recipe="unit.streets", method=UNITConfig(width=16, downs=2, g_updates=2, lr=5e-4, power=0.9),
+        data=Streets(size=64, images=8000, conditions="sim_real"),
+        train=Train(steps=2000, batch_size=8, ema_decay=0.995),
     )  # fmt: skip
 
 
