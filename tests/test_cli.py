@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,8 +126,8 @@ def test_methods(capsys: pytest.CaptureFixture[str]):
 
 def test_a_run_leaves_a_whole_folder(run: Path):
     names = {p.name for p in run.iterdir()}
-    assert names == {"config.json", "environment.json", "grid.png", "log.jsonl", "masks.png", "metrics.json", "model",
-                     "report.html", "samples", "state"}  # fmt: skip
+    assert names == {"config.json", "environment.json", "features.png", "grid.png", "log.jsonl", "masks.png",
+                     "metrics.json", "model", "report.html", "samples", "state"}  # fmt: skip
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["0000002.png", "0000004.png"]
     assert sorted(p.name for p in (run / "state").iterdir()) == ["2", "4"]
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
@@ -208,7 +209,8 @@ def test_train_prints_metrics_as_json(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_evaluate_prints_numbers_with_protocol(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["evaluate", run / "model", "digits", "--inputs", 8, "--styles", 2, "--metrics", "diversity"]
+    shutil.copytree(run / "model", tmp_path / "model")
+    words = ["evaluate", tmp_path / "model", "digits", "--inputs", 8, "--styles", 2, "--metrics", "diversity"]
     assert call(*words) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "N = 8; 8 test images, each to every other domain, 2 styles (seed 0)" in shown
@@ -220,6 +222,51 @@ def test_evaluate_prints_numbers_with_protocol(run: Path, tmp_path: Path, capsys
     assert "8 test images" in result["protocol"]
     written = json.loads((tmp_path / "new/folder/metrics.json").read_text())
     assert written["diversity"] == result["metrics"]["diversity"] > 0
+
+
+def test_evaluate_adds_to_the_report_of_the_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    shutil.copytree(run, tmp_path / "run")
+    run = tmp_path / "run"
+    own = (run / "metrics.json").read_bytes()
+    words = ["evaluate", run / "model", "digits", "--styles", 2, "--metrics"]
+    assert call(*words, "sift") == 2  # digits have no poses
+    assert not (run / "evaluations").exists()
+    names = [f"evaluations/digits-test.{n}" for n in ("json", "grid.png")]
+    for inputs, metric in ((12, "diversity"), (13, "domain_accuracy")):  # the second call replaces the first
+        capsys.readouterr()
+        assert call(*words, metric, "--inputs", inputs) == 0
+        names += ["evaluations/digits-test.features.png"] if inputs == 13 else []
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last == "written: " + ", ".join(str(run / name) for name in (*names, "report.html"))
+        assert sorted(p.name for p in (run / "evaluations").iterdir()) == sorted(Path(name).name for name in names)
+    assert (run / "metrics.json").read_bytes() == own
+    page = (run / "report.html").read_text()
+    for part in ("16 test images", "13 test images", "Evaluation: digits, test split", "Principal components"):
+        assert part in page
+    assert "12 test images" not in page
+    assert call(*words, "diversity", "--inputs", 11, "--split", "train", "--out", run, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["written"][0] == str(run / "evaluations/digits-train.json")
+    assert found["written"][-1] == str(run / "report.html")
+    page = (run / "report.html").read_text()
+    assert "13 test images" in page and "11 train images" in page
+    (run / "report.html").unlink()
+    assert call("report", run) == 0
+    assert (run / "report.html").read_text() == page
+
+
+def test_evaluate_of_a_model_without_a_run_writes_nothing_unasked(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(run / "model", tmp_path / "model")
+    words = ["evaluate", tmp_path / "model", "digits", "--inputs", 12, "--metrics", "diversity"]
+    assert call(*words) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "nothing was written; --out DIR writes a report"
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert call(*words, "--out", tmp_path / "measured") == 0
+    assert "none of the metrics measured compares features" in (tmp_path / "measured/report.html").read_text()
+    assert {p.name for p in (tmp_path / "measured").iterdir()} == {"grid.png", "metrics.json", "report.html"}
 
 
 def test_evaluate_on_a_folder_whose_test_images_are_all_of_one_domain(

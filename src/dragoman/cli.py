@@ -188,8 +188,10 @@ def translate(
     to: str,
     out: Path,
     exemplar: Path | None = None,
-    seed: int = 0,
-    samples: int = 1,
+    exemplar_dir: Path | None = None,
+    seed: int | None = None,
+    samples: int | None = None,
+    masks: bool = False,
     scale: Literal["train", "native"] = "train",
     device: str = "cpu",
     quiet: bool = False,
@@ -204,8 +206,11 @@ def translate(
             a metadata.jsonl beside the input, else from the model's classifier.
         out: Where to write.
         exemplar: An image whose style to take, for methods that can.
-        seed: Of the random style; the same seed gives the same style to every image.
-        samples: Styles per image, with seeds from `seed` on; the files get -0, -1, ... .
+        exemplar_dir: A folder of them: writes one picture, OUT/matrix.png, of every input in the style of every
+            exemplar (at most 16 of each, the first by name), and no other file.
+        seed: Of the random style, 0 if not given; the same seed gives the same style to every image.
+        samples: Styles per image, 1 if not given, with seeds from `seed` on; the files get -0, -1, ... .
+        masks: Also write where an image was changed, as NAME.mask.png beside it, for methods that say so.
         scale: train resizes to the scale of the training images and back, native does not resize.
         device: cpu, cuda or mps.
         quiet: No progress bar.
@@ -215,13 +220,30 @@ def translate(
     """
     import dragoman
     from dragoman.inference.files import plan, translate_files
+    from dragoman.report.matrix import write_matrix
 
+    if exemplar_dir is not None:
+        others = {"--exemplar": exemplar, "--samples": samples, "--seed": seed, "--masks": masks or None}
+        for flag, value in others.items():
+            if value is not None:
+                raise UserError(f"--exemplar-dir and {flag} do not go together; leave one out")
+        translator = dragoman.load(model, device)
+        with Console(stderr=True, quiet=quiet).status("translating"):
+            done = write_matrix(translator, inputs, exemplar_dir, out, to, scale=scale, warn=_warn)
+        if json:
+            sources, exemplars = [*map(str, done.sources)], [*map(str, done.exemplars)]
+            _print_json({"path": str(done.path), "sources": sources, "exemplars": exemplars, "failed": done.failed})
+        else:
+            print(f"{len(done.sources)} sources in the style of {len(done.exemplars)} exemplars, "
+                  f"{len(done.failed)} bad images left out; in {done.path}")  # fmt: skip
+        return 0
+    seed, samples = seed or 0, 1 if samples is None else samples
     if samples < 1:
         raise UserError(f"--samples must be at least 1, got {samples}")
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed must be from 0 to {2**32 - 1}, got {seed}")
     translator = dragoman.load(model, device)
-    jobs = plan(inputs, out, samples)
+    jobs = plan(inputs, out, samples, masks)
     with _progress("translating", len(jobs), quiet) as advance:
         summary = translate_files(
             translator, jobs, out, to, exemplar=exemplar, seed=seed, scale=scale, advance=advance, warn=_warn
@@ -262,7 +284,8 @@ def evaluate(
         inputs: Most input images.
         styles: Styles per input and target domain.
         seed: Of styles and classifiers.
-        out: Also write metrics.json there.
+        out: Also write metrics.json and report.html there. In the folder of a run, that run's report gets a section
+            more. Not given, that is the run which the model belongs to, if it belongs to one.
         device: cpu, cuda or mps.
         json: Print JSON instead of a table.
     """
@@ -271,24 +294,30 @@ def evaluate(
     from dragoman.metrics.measure import Measure
     from dragoman.metrics.measurements import METRICS
     from dragoman.metrics.protocol import Protocol
+    from dragoman.report import evaluation
 
+    place = evaluation.place(model, data, split, out)
     translator = dragoman.load(model, device)
     source = worlds.open_source(data, translator.task)
     protocol = Protocol(split=split, inputs=inputs, styles=styles, features=features, lpips=lpips, seed=seed)
-    if out is not None:
-        run.make_folder(out)
     measure = Measure(source.open("train"), source.open(split), protocol, metrics or tuple(METRICS))
     for name, reason in measure.left_out.items():
         if name in metrics:
             raise UserError(f"metric {name} needs {reason}")
+    if place is not None:
+        run.make_folder(place.record.parent)
+    kept = evaluation.kept(translator.task)
     with Console(stderr=True).status("measuring") as status:
-        result = measure(translator, lambda what: status.update(what))
-    if out is not None:
-        run.write_metrics(out, result)
+        result = measure(translator, lambda what: status.update(what), kept)
+    written: list[str] = []
+    if place is not None:
+        about = {"model": str(model), "data": data, "split": split}
+        written = [*map(str, evaluation.write_evaluation(place, about, result, translator, measure.test, kept, _warn))]
     if json:
-        _print_json(result)
+        _print_json(result | {"written": written})
         return
     print_metrics(result)
+    print(f"written: {', '.join(written)}" if written else "nothing was written; --out DIR writes a report")
 
 
 def report(run: Annotated[Path, Positional, arg(metavar="RUN")], /) -> None:

@@ -27,12 +27,16 @@ from dragoman.metrics.measure import Measure
 from dragoman.metrics.protocol import Protocol, collect, targets
 from dragoman.model import load_model, save_model
 from dragoman.recipes.experiment import Experiment
+from dragoman.report import evaluation
 from dragoman.report.grids import translations
 
 AnyExperiment = Experiment[Any, Any]
 
 MAY_CHANGE = {"steps", "device", "workers", "log_every", "grid_every", "save_every", "keep", "evaluate_every"}
 """Fields of `train` that may differ when a run is resumed."""
+
+POINTS = 400
+"""Most images in the plot of features: t-SNE takes them in about a second."""
 
 
 def train(experiment: AnyExperiment, out: Path, *, resume: bool = False, quiet: bool = False) -> dict[str, Any]:
@@ -130,7 +134,7 @@ def _fit(experiment: AnyExperiment, method: Method, data: Dataset, test: Dataset
     rows, codes = (torch.cat(parts) for parts in zip(*pairs, strict=True))
 
     def draw(core: Core, step: int) -> None:
-        picture, _ = translations(Translator(core, method.task), probe.images)
+        picture, _ = translations(Translator(core, method.task), probe.images, probe.labels)
         write(picture, out / "samples" / f"{step:07d}.png")
 
     log = out / "log.jsonl"
@@ -225,14 +229,16 @@ def _finish(
     save_model(out / "model", run.method, run.averages.nets(run.method), facts)
     translator = load_model(out / "model").to(run.runtime.device)
     probe = collect(test, 10, 1)
-    picture, masks = translations(translator, probe.images)
+    picture, masks = translations(translator, probe.images, probe.labels)
     write(picture, out / "grid.png")
     if masks is not None:
         write(masks, out / "masks.png")
     console.print("measuring (classifiers are trained on real images first)", highlight=False)
     protocol = experiment.evaluate.model_copy(update={"split": split})
-    result = Measure(data, test, protocol)(translator)
-    write_metrics(out, result)
+    kept = evaluation.kept(translator.task, POINTS)
+    result = Measure(data, test, protocol)(translator, kept=kept)
+    features, result["features"] = evaluation.plot(kept)
+    evaluation.save(evaluation.Place(out, out / "metrics.json"), result, {"features": features})
     from dragoman.report.html import report
 
     try:
@@ -240,9 +246,3 @@ def _finish(
     except UserError as error:  # without the libraries for it, the run is still whole
         console.print(f"no report: {error}", markup=False, highlight=False, soft_wrap=True)
     return result
-
-
-def write_metrics(out: Path, result: dict[str, Any]) -> None:
-    """metrics.json: every number at the top, how it was measured below."""
-    flat = result["metrics"] | {k: v for k, v in result.items() if k != "metrics"}
-    write_whole(out / "metrics.json", f"{json.dumps(flat, indent=2)}\n".encode())

@@ -13,6 +13,7 @@ from dragoman.data.batch import Task
 from dragoman.data.manifest import Manifest, Row
 from dragoman.inference.files import SETTINGS, plan
 from dragoman.methods.sdit import SDIT, SDITConfig
+from dragoman.methods.stargan import StarGAN, StarGANConfig
 from dragoman.model import save_model
 
 RNG = np.random.default_rng(0)
@@ -261,6 +262,48 @@ def test_attributes_of_the_inputs_come_from_metadata(faces: Path, tmp_path: Path
             assert np.array_equal(np.asarray(image), np.asarray(expected))
     one, two = ((tmp_path / f"{name}-out/a.png").read_bytes() for name in ("known", "unknown"))
     assert one != two
+
+
+def test_masks_stand_beside_their_translations(model: Path, photos: Path, tmp_path: Path):
+    import dragoman
+
+    out = tmp_path / "out"
+    translate(model, photos, "--to", "night", "--out", out)
+    before = {name: (out / name).read_bytes() for name in tree(out)}
+    translate(model, photos, "--to", "night", "--out", out, "--masks")
+    assert tree(out) == sorted([*before, "a.mask.png", "b.mask.png", "deep/a.mask.png", "deep/er/c.mask.png"])
+    assert {name: (out / name).read_bytes() for name in before} == before
+    with Image.open(out / "b.mask.png") as mask, Image.open(photos / "b.jpg") as photo:
+        assert mask.size == photo.size and mask.mode == "L"
+        expected = dragoman.load(model)(photo, to="night").mask
+        assert np.abs(np.asarray(mask).astype(int) - np.asarray(expected)).max() <= 1
+    (out / "a.mask.png").unlink()
+    translate(model, photos, "--to", "night", "--out", out, "--masks")  # only what is missing
+    assert (out / "a.mask.png").exists()
+
+
+def test_masks_of_samples(model: Path, photos: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    translate(model, photos / "b.jpg", "--to", "night", "--samples", 2, "--masks", "--out", out)
+    assert tree(out) == ["b-0.jpg", "b-0.mask.png", "b-1.jpg", "b-1.mask.png"]
+
+
+def test_a_model_without_masks_writes_nothing(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    torch.manual_seed(0)
+    method = StarGAN(StarGANConfig(width=4, blocks=1, d_layers=3), Task(domains=("day", "night"), size=16))
+    save_model(tmp_path / "model", method, dict(method.named_children()), {})
+    line = refused(capsys, tmp_path / "model", photos, "--to", "night", "--masks", "--out", tmp_path / "out")
+    assert line == "dragoman: this model has no masks; leave --masks out\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_masks_of_one_name(model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("a.jpg", "a.mask.png"):
+        Image.new("RGB", (20, 20)).save(photos / name)
+        line = refused(capsys, model, photos, "--to", "night", "--masks", "--out", tmp_path / "out")
+        assert f"would both be written to {tmp_path / 'out/a.mask.png'}; translate them to two folders" in line
+        assert not (tmp_path / "out").exists()
+        (photos / name).unlink()
 
 
 def test_plan_keeps_the_order_and_the_suffix(photos: Path, tmp_path: Path):

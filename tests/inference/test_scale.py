@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from dragoman.data.batch import Task
 from dragoman.errors import UserError
+from dragoman.inference.files import plan, translate_files
 from dragoman.inference.translator import Core, Translator
 
 
@@ -55,3 +57,46 @@ def test_an_elongated_image_is_not_blown_up():
 def test_an_unknown_scale_is_an_error_in_one_line():
     with pytest.raises(UserError, match="there is: train, native"):
         run("big", 20, 20)
+
+
+class Looks(Records):
+    """The style of an exemplar is its share of bright pixels."""
+
+    style_dim = 1
+
+    def encode_style(self, exemplar: Tensor, c: Tensor) -> Tensor:
+        self.sizes.append(tuple(exemplar.shape[2:]))
+        return (exemplar > 0).float().mean((1, 2, 3))[:, None]
+
+
+@pytest.mark.parametrize(("scale", "inner"), [("train", (32, 48)), ("native", (100, 152))])
+def test_an_exemplar_is_seen_at_the_scale_of_the_inputs(scale, inner):
+    """A multiple of the stride already, and else padded by at most three pixels."""
+    core = Looks()
+    translator = Translator(core, Task(domains=("a", "b"), size=32))
+    exemplar = torch.linspace(-1, 1, 150).expand(3, 100, 150)
+    assert translator.style(torch.eye(2)[0], exemplar=exemplar, scale=scale).item() == pytest.approx(0.5, abs=0.03)
+    translator(exemplar.permute(1, 2, 0).numpy(), to="b", exemplar=exemplar.permute(1, 2, 0).numpy(), scale=scale)
+    assert core.sizes == [inner] * 3  # the exemplar twice, the input once
+
+
+def test_an_exemplar_is_seen_at_the_scale_of_training_unless_told():
+    core = Looks()
+    translator = Translator(core, Task(domains=("a", "b"), size=32))
+    translator.style(torch.eye(2)[0], exemplar=torch.zeros(3, 8, 8))
+    with pytest.raises(UserError, match="there is: train, native"):
+        translator.style(torch.eye(2)[0], exemplar=torch.zeros(3, 8, 8), scale="big")
+    assert core.sizes == [(32, 32)]
+
+
+def test_files_take_an_exemplar_at_their_scale(tmp_path):
+    for name, (width, height) in (("x", (40, 60)), ("look", (64, 100))):
+        Image.new("RGB", (width, height), (9, 200, 30)).save(tmp_path / f"{name}.png")
+    for scale, inner in (("train", (52, 32)), ("native", (100, 64))):
+        core = Looks()
+        translator = Translator(core, Task(domains=("a", "b"), size=32))
+        out = tmp_path / scale
+        translate_files(
+            translator, plan([tmp_path / "x.png"], out, 1), out, "b", exemplar=tmp_path / "look.png", scale=scale
+        )
+        assert core.sizes[0] == inner and len(core.sizes) == 3

@@ -125,6 +125,36 @@ def test_attributes_are_flipped_and_a_deterministic_translator_has_one_style():
     assert values == [_grey(0.0), _grey(-0.6), _grey(0.8 + 0.4 - 0.6)]  # (1, 0) -> (0, 0) and (1, 1)
 
 
+class Across(Known):
+    """The same, for images of the other domains only."""
+
+    one_way = True
+
+
+@pytest.mark.parametrize("core, blank", [(Across, True), (Known, False)])
+def test_a_one_way_translator_leaves_the_cells_of_the_own_domain_blank(core, blank):
+    images, white = torch.stack([_flat(-0.4, size=16), _flat(0.6, size=16)]), (255, 255, 255)
+    labels = torch.tensor([[0.0, 1, 0], [1, 0, 0]])  # b, a
+    picture, masks = translations(Translator(core(True), TASK), images, labels, styles=2)
+    expected = [level + shade for level in (-0.8, 0.0, 0.8) for shade in _greys(0, 2)]
+    for r, own in enumerate((1, 0)):
+        for c, value in enumerate(expected):
+            colour = white if blank and c // 2 == own else _grey(value)
+            assert picture.getpixel(_corners(c + 1, r, TOP)[1]) == colour, (r, c)
+        for c, mask in enumerate((0.0, 0.4, 1.0)):
+            colour = white if blank and c == own else _grey(mask * 2 - 1)
+            assert masks.getpixel(_corners(2 * c + 2, r, TOP)[0]) == colour
+    everything, _ = translations(Translator(core(True), TASK), images, styles=2)  # labels not known: nothing is blank
+    assert everything.getpixel(_corners(3, 0, TOP)[0]) == _grey(expected[2])
+
+
+def test_labels_that_are_known_are_not_read_off_the_images():
+    task = Task(domains=("hat", "smile"), size=16, channels=1, exclusive=False)
+    picture, _ = translations(Translator(Code(), task), _flat(0.0, size=16)[None], torch.tensor([[0.0, 1]]))
+    values = [picture.getpixel(_corners(c, 0, TOP)[0]) for c in range(3)]
+    assert values == [_grey(0.0), _grey(0.8 + 0.4 - 0.6), _grey(-0.6)]  # (0, 1) -> (1, 1) and (0, 0)
+
+
 @pytest.mark.parametrize("size, cell", [(16, 64), (96, 96), (200, 128)])
 def test_cells_follow_the_size_of_the_images(size, cell):
     images = torch.zeros(1, 1, size, size)

@@ -46,6 +46,7 @@ def _pictures(page: str) -> dict[str, Image.Image]:
 def test_one_self_contained_file(run):
     path = report(run)
     page = path.read_text()
+    assert page.startswith("<!doctype html>")
     assert path == run / "report.html"
     assert not re.search(r"https?:|<script|<link|url\(", page)
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
@@ -58,7 +59,7 @@ def test_it_says_what_was_measured_how_and_on_what(run):
     page = report(run).read_text()
     for text in (
         "sdit.digits: myrun", "Somebody et al., A Title, 2019", "0.9877", "0.9123", "0.8123", "400 test images",
-        "N = 400", "9.8.7", "step 4: outputs equal inputs", "&lt;script&gt;", "cin_blocks",
+        '<td class="n">400</td>', "9.8.7", "step 4: outputs equal inputs", "&lt;script&gt;", "cin_blocks",
     ):  # fmt: skip
         assert text in page, text
     assert page.index("<td>diversity</td>") < page.index("0.0000")
@@ -71,6 +72,64 @@ def test_a_curve_for_every_logged_term(run):
         file.write("".join(json.dumps(line) + "\n" for line in extra))
     after = _pictures(report(run).read_text())["loss curves"]
     assert before.width == after.width and before.height * 2 == after.height  # three terms, then five: two rows
+
+
+def _evaluate(run: Path, name: str, value: float) -> None:
+    """What an evaluation leaves in the folder of a run."""
+    found = {"domain_accuracy": value, "per_domain": {"red": {"domain_accuracy": value}, "blue": {"other": 0.125}},
+             "protocol": f"how {name} was measured", "n": 77, "n_per_domain": {"red": 33, "blue": 44},
+             "left_out": ["sift: needs poses"], "features": f"t-SNE of {name}", "evaluated": {
+                 "model": "runs/myrun/model", "sha256": "f" * 64, "data": name, "split": "test"},
+             "model": {"parameters": 1234567, "mebibytes": 2.25, "multiply_adds": 1.5e9}}  # fmt: skip
+    (run / "evaluations").mkdir(exist_ok=True)
+    (run / f"evaluations/{name}-test.json").write_text(json.dumps(found))
+    for kind, width in (("grid", 11), ("features", 12)):
+        Image.new("RGB", (width, 5)).save(run / f"evaluations/{name}-test.{kind}.png")
+
+
+def test_a_section_for_each_evaluation(run):
+    before = report(run).read_text()
+    _evaluate(run, "photos", 0.31416)
+    _evaluate(run, "digits", 0.27182)
+    page = report(run).read_text()
+    assert page.index("0.9877") < page.index("Evaluation: digits, test split") < page.index("0.2718")
+    assert page.index("0.2718") < page.index("Evaluation: photos, test split") < page.index("0.3142")
+    for text in ("how digits was measured", "how photos was measured", ">77<", ">33<", ">44<",
+                 "sift: needs poses", "1,234,567 parameters, 2.2 MiB, 1.500 billion multiply-adds", "t-SNE of photos",
+                 "0.1250"):  # fmt: skip
+        assert text in page and text not in before, text
+    assert [n for n, _ in re.findall(r'<img[^>]*alt="([^"]*)" src="data:([^"]*)"', page)] == [
+        "Translations", "Attention", *["Translations", "Features"] * 2, "loss curves",
+    ]  # fmt: skip
+
+
+def test_a_metric_that_a_target_lacks_is_a_blank_cell(run):
+    _evaluate(run, "digits", 0.5)
+    page = report(run).read_text()
+    assert '<tr><td>other</td><td class="n"></td><td class="n">0.1250</td></tr>' in page
+
+
+def test_the_same_evaluation_again_replaces_its_section(run):
+    _evaluate(run, "digits", 0.27182)
+    _evaluate(run, "digits", 0.16180)
+    page = report(run).read_text()
+    assert "0.1618" in page and "0.2718" not in page and page.count("Evaluation: ") == 1
+
+
+def test_why_there_is_no_plot_of_features(run):
+    numbers = METRICS | {"features": "no plot: too few"}
+    (run / "metrics.json").write_text(json.dumps(numbers))
+    page = report(run).read_text()
+    assert '<h2>Features</h2>\n<p class="note">no plot: too few</p>' in page and 'alt="Features"' not in page
+
+
+@pytest.mark.parametrize("content", ["{", '{"diversity": 0.5}'])
+def test_a_damaged_evaluation_is_one_line(run, content):
+    _evaluate(run, "digits", 0.5)
+    (run / "evaluations/digits-test.json").write_text(content)
+    with pytest.raises(UserError, match=r"digits-test\.json is damaged") as error:
+        report(run)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("missing", ["metrics.json", "environment.json", "log.jsonl", "grid.png", "masks.png", "model"])

@@ -43,41 +43,52 @@ class Job:
 
     source: Path
     outputs: list[Path]
+    masks: list[Path] = field(default_factory=list)
+    """Where the masks of the outputs go; empty where they are not wanted."""
 
 
-def plan(inputs: Sequence[Path], out: Path, samples: int) -> list[Job]:
-    """What to translate to where: files keep their names, folders their tree; several samples get -0, -1, ... .
+def listed(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
+    """Every input file, and the name it has below what was given.
 
     Raises:
-        UserError: an input does not exist, a folder has no image, or two inputs would get the same name.
+        UserError: an input does not exist, or a folder has no image.
     """
     if not inputs:
         raise UserError("nothing to translate; name image files or folders")
-    jobs: list[Job] = []
-    taken: dict[Path, Path] = {}
     for given in inputs:
         if given.is_dir():
             found = find(given)
             if out.resolve() != given.resolve():  # what was translated before is no input
                 found = [path for path in found if out.resolve() not in path.resolve().parents]
-            files = [(path, path.relative_to(given)) for path in found]
-            if not files:
+            if not found:
                 raise UserError(f"no image files in {given}; give a folder with .jpg or .png files")
+            yield from ((path, path.relative_to(given)) for path in found)
         elif given.exists():
-            files = [(given, Path(given.name))]
+            yield given, Path(given.name)
         else:
             raise UserError(f"{given}: no such file or folder; check the path")
-        for path, name in files:
-            if (out / name).resolve() == path.resolve():
-                raise UserError(f"{path} would be written onto itself; choose another --out")
-            if (other := taken.setdefault(name, path)) != path:
+
+
+def plan(inputs: Sequence[Path], out: Path, samples: int, masks: bool = False) -> list[Job]:
+    """What to translate to where: files keep their names, folders their tree; several samples get -0, -1, ... ; the
+    mask of NAME.jpg is NAME.mask.png.
+
+    Raises:
+        UserError: an input does not exist, a folder has no image, or two files would get the same name.
+    """
+    jobs: list[Job] = []
+    taken: dict[Path, Path] = {}
+    for path, name in listed(inputs, out):
+        if (out / name).resolve() == path.resolve():
+            raise UserError(f"{path} would be written onto itself; choose another --out")
+        named = [name] if samples == 1 else [name.with_name(f"{name.stem}-{k}{name.suffix}") for k in range(samples)]
+        beside = [n.with_name(f"{n.stem}.mask.png") for n in named] if masks else []
+        for written in (*named, *beside):
+            if (other := taken.setdefault(written, path)) != path:
                 raise UserError(
-                    f"{other} and {path} would both be written to {out / name}; translate them in two calls"
+                    f"{other} and {path} would both be written to {out / written}; translate them to two folders"
                 )
-            named = (
-                [name] if samples == 1 else [name.with_name(f"{name.stem}-{k}{name.suffix}") for k in range(samples)]
-            )
-            jobs.append(Job(path, [out / n for n in named]))
+        jobs.append(Job(path, [out / n for n in named], [out / n for n in beside]))
     return jobs
 
 
@@ -97,17 +108,18 @@ def translate_files(
 
     Args:
         translator: The model.
-        jobs: From `plan`.
+        jobs: From `plan`; with masks only for methods that have one.
         out: The output folder; it remembers its settings, so that different ones do not mix.
         to: The target domain or attributes.
         exemplar: The image whose style to take.
         seed: Of the first sample's style; sample k has seed + k.
-        scale: See `Translator.translate_at`.
+        scale: Of inputs and exemplar; see `Translator.rescale`.
         advance: Called with the number of inputs dealt with.
         warn: Called with a line for each bad image.
 
     Raises:
-        UserError: the output folder cannot be written or has translations of other settings.
+        UserError: the output folder cannot be written or has translations of other settings; masks or an exemplar are
+            wanted of a method without.
     """
     settings = {
         "model": translator.facts.get("sha256"),
@@ -118,20 +130,26 @@ def translate_files(
     }
     known = translator.code(to, given=torch.zeros(len(translator.domains)))  # a mistake is found before any writing
     style_of = None if exemplar is None else read(exemplar, translator.task.channels).tensor
-    translator.style(known, seed, style_of)
+    style = translator.style(known, seed, style_of, scale)
+    if any(job.masks for job in jobs):
+        blank = torch.zeros(1, translator.task.channels, translator.task.size, translator.task.size)
+        if translator.translate(blank, known[None], style[None])[1] is None:
+            raise UserError("this model has no masks; leave --masks out")
     _remember(out, settings)
     summary, start = Summary(), time.perf_counter()
-    todo = [job for job in jobs if not all(path.exists() for path in job.outputs)]
+    todo = [job for job in jobs if not all(path.exists() for path in (*job.outputs, *job.masks))]
     summary.skipped = len(jobs) - len(todo)
     advance(summary.skipped)
     for group in _groups(todo, translator, to, summary, advance, warn):
         images, codes = torch.stack([p.tensor for _, p, _ in group]), torch.stack([c for _, _, c in group])
         for sample in range(len(group[0][0].outputs)):
-            styles = torch.stack([translator.style(c, seed + sample, style_of) for c in codes])
+            styles = torch.stack([translator.style(c, seed + sample, style_of, scale) for c in codes])
             outputs, masks = translator.translate_at(scale, images, codes, styles)
             for number, (job, picture, _) in enumerate(group):
                 done = translator.finish(picture, outputs[number], None if masks is None else masks[number])
                 write(done.image, job.outputs[sample])
+                if job.masks and done.mask is not None:
+                    write(done.mask, job.masks[sample])
         summary.translated += len(group)
         advance(len(group))
     summary.seconds = time.perf_counter() - start
@@ -163,12 +181,12 @@ def _groups(
         if group and (shape != group[0][1].tensor.shape or (len(group) + 1) * shape[1] * shape[2] > BATCH_PIXELS):
             yield group
             group = []
-        group.append((job, picture, translator.code(to, picture.tensor, _known(job.source, translator))))
+        group.append((job, picture, translator.code(to, picture.tensor, known_code(job.source, translator))))
     if group:
         yield group
 
 
-def _known(path: Path, translator: Translator) -> Tensor | None:
+def known_code(path: Path, translator: Translator) -> Tensor | None:
     """The code that a metadata.jsonl beside or above an input says it has, for models of attributes."""
     if translator.task.exclusive:
         return None

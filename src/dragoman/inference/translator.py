@@ -32,6 +32,8 @@ class Core(nn.Module):
     """Least height and width; smaller images are padded to it."""
     style_dim: int = 0
     """S; 0 for a deterministic translator."""
+    one_way: ClassVar[bool] = False
+    """Translates to a domain only from the other one (methods between two domains)."""
 
     def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
         """Translate.
@@ -124,14 +126,15 @@ class Translator:
             exemplar: An image whose style to take, for methods that can.
             seed: Of the random style, if no exemplar is given.
             given: With attributes, the input's own code [K]; read off the image if not given.
-            scale: See `translate_at`.
+            scale: Of the input and the exemplar; see `rescale`.
 
         Raises:
             UserError: an unknown domain, an unreadable image, an exemplar where none is possible.
         """
         picture = read(image, self.task.channels)
         code = self.code(to, picture.tensor, given)
-        style = self.style(code, seed, None if exemplar is None else read(exemplar, self.task.channels).tensor)
+        style_of = None if exemplar is None else read(exemplar, self.task.channels).tensor
+        style = self.style(code, seed, style_of, scale)
         output, mask = self.translate_at(scale, picture.tensor[None], code[None], style[None])
         return self.finish(picture, output[0], None if mask is None else mask[0])
 
@@ -187,21 +190,31 @@ class Translator:
         return (logits > 0).float()
 
     @torch.no_grad()
-    def style(self, code: Tensor, seed: int = 0, exemplar: Tensor | None = None) -> Tensor:
-        """The style [S] of an exemplar [C, H, W], else the seed's; the same wherever it is computed."""
+    def style(self, code: Tensor, seed: int = 0, exemplar: Tensor | None = None, scale: Scale = "train") -> Tensor:
+        """The style [S] of an exemplar, else the seed's; the same wherever it is computed.
+
+        Args:
+            code: [K] the target code.
+            seed: Of the random style, if no exemplar is given.
+            exemplar: [C, H, W] in [-1, 1], any height and width.
+            scale: The exemplar's, with the same meaning as for inputs; see `rescale`.
+
+        Raises:
+            UserError: an exemplar where the method takes none, or an unknown scale.
+        """
         if exemplar is not None:
-            padded, _ = _pad(exemplar[None], self.core.stride, self.core.smallest)
+            padded, _ = _pad(self.rescale(scale, exemplar[None]), self.core.stride, self.core.smallest)
             return self.core.encode_style(padded.to(self.device), code[None].to(self.device))[0].cpu()
         return self.core.sample_style(code[None], torch.Generator().manual_seed(seed))[0]
 
-    def translate_at(self, scale: Scale, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
-        """`translate` at a scale the network knows, and back to the input's size.
+    def rescale(self, scale: Scale, x: Tensor) -> Tensor:
+        """Images as the network is to see them.
 
         Args:
             scale: "train" resizes images so that their shorter side is what it was in training, because the statistics
                 that instance norms see depend on the scale; what is finer than that scale is lost. "native" leaves the
                 images as they are.
-            x, c, s: As for `translate`.
+            x: [N, C, H, W] in [-1, 1].
 
         Raises:
             UserError: the scale is neither.
@@ -212,8 +225,23 @@ class Translator:
         factor = self.task.shorter_side / min(shape)
         inner = [max(self.task.shorter_side, round(side * factor)) for side in shape]
         if scale == "native" or factor == 1 or math.prod(inner) > MOST_PIXELS:
-            return self.translate(x, c, s)
-        image, mask = self.translate(_resize(x, inner).clamp(-1, 1), c, s)
+            return x
+        return _resize(x, inner).clamp(-1, 1)
+
+    def translate_at(self, scale: Scale, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`translate` at a scale the network knows, and back to the input's size.
+
+        Args:
+            scale: See `rescale`.
+            x, c, s: As for `translate`.
+
+        Raises:
+            UserError: an unknown scale.
+        """
+        shape, inner = x.shape[-2:], self.rescale(scale, x)
+        image, mask = self.translate(inner, c, s)
+        if inner.shape == x.shape:
+            return image, mask
         return _resize(image, shape).clamp(-1, 1), None if mask is None else _resize(mask, shape).clamp(0, 1)
 
     @torch.no_grad()

@@ -15,6 +15,9 @@ from dragoman.nets.inception import SIZE as INCEPTION_SIZE
 NETWORKS = ("squeezenet", "inception")
 """Published networks that give features; `classifier` is one trained on the data at hand."""
 
+CLASSIFIER = "classifier of the data, trained on real images"
+"""Its features in words."""
+
 SQUEEZENET_SIZE = 224
 """What it was trained on. Shown 64 pixels as they are, it does not see a checkerboard of amplitude 0.06."""
 
@@ -66,8 +69,7 @@ def extractor(name: str, classifier: Classifier | None = None) -> Extractor:
     if (name == "classifier") != (classifier is not None):
         raise ValueError("features named classifier need a classifier, and no others take one")
     if classifier is not None:
-        text = "classifier of the data, trained on real images"
-        return Extractor(name, classifier.head.in_features, text, 256, classifier.features)
+        return Extractor(name, classifier.head.in_features, CLASSIFIER, 256, classifier.features)
     if name == "squeezenet":
         squeezenet = frozen("squeezenet", ["fire9"])
         text = f"SqueezeNet 1.1, mean of fire9, images resized to {SQUEEZENET_SIZE} (bicubic, antialiased)"

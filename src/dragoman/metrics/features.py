@@ -1,9 +1,25 @@
-"""What metrics ask of the features they get."""
+"""What metrics ask of the features they get, and what is kept of them."""
+
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 CONSTANT = 1e-12
 """Share of the mean's square below which a variance is rounding: no two samples differ by a millionth."""
+
+
+@dataclass
+class Kept:
+    """Features that a measurement computes for its metrics anyway, kept to be looked at."""
+
+    most: int
+    """Of each group."""
+    text: str = ""
+    """What computed them, and of which real images."""
+    real: dict[str, Tensor] = field(default_factory=dict)
+    """[at most `most`, D] of real images, by domain; under "" where domains are attributes."""
+    translated: dict[str, Tensor] = field(default_factory=dict)
+    """[at most `most`, D] of translations, by target."""
 
 
 def samples(features: Tensor, least: int, name: str = "features") -> Tensor:

@@ -1,6 +1,6 @@
 """Measuring a translator: every metric that the data allow, all from one set of translations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -11,8 +11,9 @@ from torch import Tensor
 from dragoman.data.dataset import Dataset
 from dragoman.errors import UserError
 from dragoman.inference.translator import Translator
-from dragoman.metrics.classification import accuracy, predict
-from dragoman.metrics.extractor import Extractor, extractor
+from dragoman.metrics.classification import accuracy, embed, predict
+from dragoman.metrics.extractor import CLASSIFIER, Extractor, extractor
+from dragoman.metrics.features import Kept
 from dragoman.metrics.footprint import Footprint, footprint
 from dragoman.metrics.measurements import METRICS, NEEDS_TRUTH, Translated, Values, crops
 from dragoman.metrics.protocol import Protocol, collect, targets, translate_all
@@ -20,6 +21,9 @@ from dragoman.nets.classifier import Classifier, train_classifier
 
 BRIEF = ("domain_accuracy", "content_accuracy", "diversity")
 """What is measured at the end of a training run."""
+
+NAMED = 20
+"""Most bad images that a result names."""
 
 
 class Measure:
@@ -71,6 +75,18 @@ class Measure:
         """Of the features that sets of images are compared by."""
         name = self.protocol.features
         return extractor(name, self.classifier if name == "classifier" else None)
+
+    def features(self, t: Translated) -> Tensor:
+        """[n, D] of the first style's translations, for all metrics that compare with them."""
+        name = self.protocol.features
+        if name not in t.features:
+            t.features[name] = self.extractor(t.outputs[0])
+        return t.features[name]
+
+    @cached_property
+    def test_features(self) -> Tensor:
+        """[N, D] of the inputs, by the classifier of the domains."""
+        return embed(self.classifier, self.test.images)
 
     def real_features(self, domain: str) -> Tensor:
         """[M, D] of real train images: those of a domain, or any where domains are attributes."""
@@ -126,12 +142,20 @@ class Measure:
             for row, code in zip(rows[:8].tolist(), codes, strict=False)
         )
 
-    def __call__(self, translator: Translator, progress: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    def __call__(
+        self, translator: Translator, progress: Callable[[str], None] = lambda _: None, kept: Kept | None = None
+    ) -> dict[str, Any]:
         """Measure a translator.
+
+        Args:
+            translator: The model.
+            progress: Called with what is done next.
+            kept: Where to keep some of the features that the metrics compute, if any of them does.
 
         Returns:
             metrics: values by name; per_domain: the same per target domain; protocol: one line; n: input images;
-            model: parameters, their MiB, and multiply-adds for one image.
+            n_per_domain: of those, translated to each domain; left_out: a line for each metric, target and image that
+            was, with the reason; model: parameters, their MiB, and multiply-adds for one image.
         """
         per_domain: dict[str, Values] = {}
         weights: dict[str, int] = {}
@@ -144,11 +168,15 @@ class Measure:
             for name in self.metrics:
                 values |= METRICS[name].compute(self, translated)
             per_domain[domain], weights[domain] = values, len(rows)
+            if kept is not None and self._seen_by in translated.features:
+                kept.translated[domain] = translated.features[self._seen_by][: kept.most].clone()
         metrics: Values = {}
         for name in dict.fromkeys(name for values in per_domain.values() for name in values):
             pairs = [(values[name], weights[d]) for d, values in per_domain.items() if name in values]
             metrics[name] = sum(v * n for v, n in pairs) / sum(n for _, n in pairs)
         metrics |= self._real_values()
+        if kept is not None and kept.translated:
+            self._keep_real(kept)
         if "reverse_accuracy" in self.metrics:
             progress("training a classifier on translations")
             metrics["reverse_accuracy"] = self._reverse(translator)
@@ -158,8 +186,32 @@ class Measure:
             "per_domain": per_domain,
             "protocol": self._text(n),
             "n": n,
+            "n_per_domain": weights,
+            "left_out": self._left_out(weights),
             "model": asdict(self._cost(translator)),
         }
+
+    @property
+    def _seen_by(self) -> str:
+        """What has computed features of real images and of translations, when all metrics are."""
+        return self.protocol.features if "distribution" in self.metrics else "classifier"
+
+    def _keep_real(self, kept: Kept) -> None:
+        """Keep features of real images that the metrics have computed: of inputs, else of train images."""
+        if self._seen_by == "classifier" and "domain_accuracy" in self.metrics:
+            kept.text = f"{CLASSIFIER}; real images: {self.protocol.split} split"
+            found = {d: self.test_features[self.of_domain(d)] for d in self.task.domains}
+            found = found if self.task.exclusive else {"": self.test_features}
+        else:
+            kept.text, found = f"{self.extractor.text}; real images: train split", self._real
+        kept.real = {name: features[: kept.most].clone() for name, features in found.items() if len(features)}
+
+    def _left_out(self, targets: Collection[str]) -> list[str]:
+        """What was not measured, and why."""
+        lines = [f"{name}: needs {reason}" for name, reason in self.left_out.items()]
+        lines += [f"target {d}: every input is of it" for d in self.task.domains if d not in targets]
+        bad = list(dict.fromkeys(self.test.bad + self.train.bad))
+        return lines + bad[:NAMED] + ([f"and {len(bad) - NAMED} more images"] if len(bad) > NAMED else [])
 
     def _cost(self, translator: Translator) -> Footprint:
         """Of translating one image."""
@@ -199,7 +251,7 @@ class Measure:
             for (name, content), part in zip(self.content.items(), logits, strict=True):
                 values[f"{name}_accuracy_real"] = accuracy(part, content)
         if "domain_accuracy" in self.metrics:
-            real = predict(self.classifier, self.test.images)
+            real = self.classifier.head(self.test_features)
             values["domain_accuracy_real"] = accuracy(real, self.domain(self.test.labels))
         return values
 

@@ -1,7 +1,7 @@
 """What can be measured of translations to one domain, by name, and what the data must have for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -54,6 +54,8 @@ class Translated:
     """[k] which of the n have a known true answer; none if no metric asks."""
     truth: Tensor
     """[k, C, H, W] the true answers."""
+    features: dict[str, Tensor] = field(default_factory=dict)
+    """[n, D] of the first style, by the name of what computed them: once for all metrics."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Metric:
 
 def _domain_accuracy(measure: "Measure", t: Translated) -> Values:
     """By the classifier of the domains; with attributes also of the one that was to change, and of the others."""
-    logits = predict(measure.classifier, t.outputs.flatten(0, 1))
+    features = embed(measure.classifier, t.outputs.flatten(0, 1))
+    t.features["classifier"] = features[: len(t.rows)]
+    logits = measure.classifier.head(features)
     wanted = measure.domain(t.codes)
     wanted = wanted.repeat(len(t.outputs), *[1] * (wanted.ndim - 1))
     values = {"domain_accuracy": accuracy(logits, wanted)}
@@ -115,7 +119,7 @@ def _confidence(measure: "Measure", t: Translated) -> Values:
 def _distribution(measure: "Measure", t: Translated) -> Values:
     """Frechet and kernel distance of the first style's translations to real images, on one set of features."""
     name = measure.protocol.features
-    real, fake = measure.real_features(t.domain), measure.extractor(t.outputs[0])
+    real, fake = measure.real_features(t.domain), measure.features(t)
     return {
         frechet_name(name): frechet_distance(fake, real),
         kernel_name(name): kernel_distance(fake, real),
@@ -196,8 +200,8 @@ def _recall(measure: "Measure", t: Translated) -> Values:
         return {}
     features, (metres, _) = measure.extractor(measure.test.images[gallery]), measure.apart(t.rows, gallery)
     values: Values = {}
-    for suffix, images in (("", t.outputs[0]), ("_untranslated", t.x)):
-        _, found = nearest(measure.extractor(images), features, 1)
+    for suffix, queries in (("", measure.features(t)), ("_untranslated", measure.extractor(t.x))):
+        _, found = nearest(queries, features, 1)
         shares = recall_over_distance(metres.gather(1, found)[:, 0], METRES)
         values |= {f"recall_{d}m{suffix}": share for d, share in zip(METRES, shares, strict=True)}
     return values

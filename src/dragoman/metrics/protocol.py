@@ -1,7 +1,7 @@
 """How a translator is measured: on what, how much of it, with which classifiers; stated beside every number."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -66,26 +66,28 @@ class Samples:
     """[N, K]."""
     attributes: dict[str, Tensor]
     """[N] each."""
+    bad: list[str] = field(default_factory=list)
+    """A line for each image that was left out."""
 
 
 def collect(data: Dataset, most: int, seed: int) -> Samples:
-    """Up to `most` images of a split, drawn without replacement; bad ones are left out.
+    """Up to `most` images of a split, drawn without replacement; bad ones are left out and named.
 
     Raises:
         UserError: none could be read.
     """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).tolist()[:most]
-    images, kept = [], []
+    images, kept, bad = [], [], []
     for index in order:
         try:
             images.append(data.load(index))
             kept.append(index)
-        except BadImage:
-            continue
+        except BadImage as error:
+            bad.append(str(error))
     if not kept:
         raise UserError("no image could be read to measure on; run: dragoman data check")
     attributes = {name: values[kept] for name, values in data.attributes.items()}
-    return Samples(data, kept, torch.stack(images), data.labels[kept], attributes)
+    return Samples(data, kept, torch.stack(images), data.labels[kept], attributes, bad)
 
 
 def targets(task: Task, labels: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:

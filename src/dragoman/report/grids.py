@@ -11,8 +11,8 @@ from dragoman.data.image import to_pil
 from dragoman.inference.translator import Translator
 
 
-def grid(rows: Sequence[Sequence[Tensor]], header: Sequence[str] = (), cell: int = 64) -> Image.Image:
-    """One picture of images [C, H, W] in [-1, 1]: a row of cells per sequence, a name over each column."""
+def grid(rows: Sequence[Sequence[Tensor | None]], header: Sequence[str] = (), cell: int = 64) -> Image.Image:
+    """One picture of images [C, H, W] in [-1, 1]: a row of cells (None is blank) per sequence, a name over each."""
     gap, top = 2, 14 if header else 0
     width, height = max(map(len, rows)) * (cell + gap) + gap, len(rows) * (cell + gap) + gap + top
     canvas = Image.new("RGB", (width, height), (255, 255, 255))
@@ -21,36 +21,49 @@ def grid(rows: Sequence[Sequence[Tensor]], header: Sequence[str] = (), cell: int
         draw.text((gap + column * (cell + gap), 1), name[: cell // 6], fill=(0, 0, 0))
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
+            if image is None:
+                continue
             scaled = F.interpolate(image[None].float(), (cell, cell), mode="nearest")[0]
             canvas.paste(to_pil(scaled), (gap + x * (cell + gap), top + gap + y * (cell + gap)))
     return canvas
 
 
 def translations(
-    translator: Translator, images: Tensor, styles: int = 3, seed: int = 0
+    translator: Translator, images: Tensor, labels: Tensor | None = None, styles: int = 3, seed: int = 0
 ) -> tuple[Image.Image, Image.Image | None]:
-    """Every image [N, C, H, W] in every domain, in `styles` styles; and the masks of the first style, if there are any.
+    """Every image in every domain, in `styles` styles; and the masks of the first style, if there are any.
 
-    With attributes, every image with each attribute flipped.
+    With attributes, every image with each attribute flipped. A translator that is `one_way` leaves the cells of an
+    image's own domain blank.
+
+    Args:
+        translator: The model.
+        images: [N, C, H, W] in [-1, 1].
+        labels: [N, K] the codes of the images; attributes are read off the images where they are not given.
+        styles: Per image and domain, for methods that sample one.
+        seed: Of the first style.
     """
     task = translator.task
     styles = styles if translator.core.style_dim else 1
-    given = None if task.exclusive else translator.classify(images)
-    rows, masks = [[image] for image in images], [[image] for image in images]
+    if labels is None:
+        labels = torch.zeros(len(images), len(task.domains)) if task.exclusive else translator.classify(images)
+    rows: list[list[Tensor | None]] = [[image] for image in images]
+    masks: list[list[Tensor | None]] = [[image] for image in images]
     for number, domain in enumerate(task.domains):
-        if given is None:
+        if task.exclusive:
             codes = task.code(domain).expand(len(images), -1)
         else:
-            codes = given.clone()
+            codes = labels.clone()
             codes[:, number] = 1 - codes[:, number]
+        shown = [not (translator.core.one_way and own) for own in labels[:, number].tolist()]
         for s in range(styles):
             style = torch.stack([translator.style(code, seed + s) for code in codes])
             output, mask = translator.translate(images, codes, style)
-            for row, image in zip(rows, output, strict=True):
-                row.append(image)
+            for row, image, show in zip(rows, output, shown, strict=True):
+                row.append(image if show else None)
             if mask is not None and s == 0:
-                for line, image, attention in zip(masks, output, mask, strict=True):
-                    line += [image, attention * 2 - 1]
+                for line, image, attention, show in zip(masks, output, mask, shown, strict=True):
+                    line += [image, attention * 2 - 1] if show else [None, None]
     domains = list(task.domains)
     names = ["input"] + [d if s == 0 else "" for d in domains for s in range(styles)]
     cell = max(64, min(128, images.shape[-1]))

@@ -1,4 +1,4 @@
-"""The HTML report of a run: one self-contained file, made from what the run's folder holds."""
+"""The HTML report of a run or an evaluation: one self-contained file, made from what the folder holds."""
 
 import base64
 import io
@@ -9,49 +9,103 @@ from typing import Any
 from dragoman.data.image import write_whole
 from dragoman.errors import UserError
 
-PICTURES = (
-    ("grid.png", "Translations", "Held-out inputs in every domain; several styles each where the method samples them."),
-    ("masks.png", "Attention", "Each translation and beside it the method's mask or attention map (white is 1)."),
-)
+PICTURES = {
+    "grid": ("Translations", "Held-out inputs in every domain; several styles each where the method samples them."),
+    "masks": ("Attention", "Each translation and beside it the method's mask or attention map (white is 1)."),
+    "features": ("Features", ""),
+}
+"""Heading and note of each picture; the note of the features is with the numbers."""
+
+EVALUATIONS = "evaluations"
+"""Folder of a run for what `dragoman evaluate` measures."""
 
 
-def report(run: Path) -> Path:
-    """Write `run/report.html`: metrics with their protocol, grids, masks, loss curves, recipe, versions.
+class MissingLibrary(UserError):
+    """A library for reports is not installed."""
+
+
+def report(folder: Path) -> Path:
+    """Write `report.html` in the folder of a run, or of an evaluation that has a folder of its own.
+
+    It shows metrics with their protocol, N and what was left out, the model's cost, grids, masks, features; of a run
+    also its evaluations, loss curves, recipe and versions.
 
     Raises:
-        UserError: it is not the folder of a run, or the libraries for reports are missing.
+        MissingLibrary: a library for reports is not installed.
+        UserError: it is no such folder, a file in it is damaged, or the report cannot be written.
     """
     try:
         import matplotlib
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise UserError(f"the report needs {error.name}; run: pip install 'dragoman[report]'") from None
+        raise MissingLibrary(f"the report needs {error.name}; run: pip install 'dragoman[report]'") from None
     matplotlib.use("Agg")
-    config = _json(run / "config.json")
+    config, own = _json(folder / "config.json"), _section(folder / "metrics.json")
     if "recipe" not in config:
-        raise UserError(f"{run} is not the folder of a run: it has no config.json of one; give runs/<name>")
-    measured = _json(run / "metrics.json")
-    log = _log(run / "log.jsonl")
-    pictures = [
-        (heading, note, _encode((run / name).read_bytes())) for name, heading, note in PICTURES if (run / name).exists()
-    ]
-    page = Environment(loader=PackageLoader("dragoman", "report"), autoescape=True, undefined=StrictUndefined)
-    text = page.get_template("report.html.j2").render(
-        title=f"{config['recipe']}: {run.resolve().name}",
-        paper=_paper(run),
-        metrics={name: value for name, value in measured.items() if isinstance(value, float)},
-        per_domain=measured.get("per_domain"),
-        protocol=measured.get("protocol"),
-        n=measured.get("n"),
-        warnings=[line for line in log if "warning" in line],
-        pictures=pictures,
-        curves=_curves([line for line in log if "warning" not in line]),
-        config=json.dumps(config, indent=2),
-        environment=_json(run / "environment.json"),
+        config = {}
+        if not own["evaluated"]:
+            raise UserError(f"{folder} is not the folder of a run: it has no config.json of one; give runs/<name>")
+    log = _log(folder / "log.jsonl")
+    page = Environment(
+        loader=PackageLoader("dragoman", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    path = run / "report.html"
+    text = page.get_template("report.html.j2").render(
+        title=f"{config.get('recipe', 'evaluation')}: {folder.resolve().name}",
+        paper=_paper(folder),
+        own=own,
+        evaluations=[_evaluation(path) for path in sorted((folder / EVALUATIONS).glob("*.json"))],
+        warnings=[line for line in log if "warning" in line],
+        curves=_curves([line for line in log if "warning" not in line]),
+        config=json.dumps(config, indent=2) if config else "",
+        environment=_json(folder / "environment.json"),
+    )
+    path = folder / "report.html"
     write_whole(path, text.encode())
     return path
+
+
+def is_run(folder: Path) -> bool:
+    """Whether it is the folder of a run.
+
+    Raises:
+        UserError: its config.json is no JSON.
+    """
+    return "recipe" in _json(folder / "config.json")
+
+
+def beside(record: Path, name: str) -> Path:
+    """Where a picture of a measurement is, whose numbers are in `record`."""
+    return record.with_name(f"{name}.png" if record.name == "metrics.json" else f"{record.stem}.{name}.png")
+
+
+def _section(record: Path) -> dict[str, Any]:
+    """A measurement as the page shows it; without numbers where there is no record."""
+    measured = _json(record)
+    per_domain = measured.get("per_domain") or {}
+    pictures = []
+    for name, (heading, note) in PICTURES.items():
+        path, note = beside(record, name), note or measured.get(name, "")
+        if path.exists() or (name in measured and note):
+            pictures.append((heading, note, _encode(path.read_bytes()) if path.exists() else ""))
+    return {
+        "evaluated": measured.get("evaluated", {}),
+        "metrics": {name: value for name, value in measured.items() if isinstance(value, float)},
+        "names": list(dict.fromkeys(name for values in per_domain.values() for name in values)),
+        "per_domain": per_domain,
+        "n_per_domain": measured.get("n_per_domain", {}),
+        "protocol": measured.get("protocol"),
+        "n": measured.get("n"),
+        "left_out": measured.get("left_out", []),
+        "model": measured.get("model"),
+        "pictures": pictures,
+    }
+
+
+def _evaluation(record: Path) -> dict[str, Any]:
+    found = _section(record)
+    if not found["evaluated"]:
+        raise UserError(f"{record} is damaged: not of an evaluation; remove it")
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -59,6 +113,8 @@ def _json(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = dict(json.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}; check the path") from None
     except (ValueError, TypeError):
         raise UserError(f"{path} is damaged: not JSON; remove it or train again") from None
     return found
