@@ -192,6 +192,8 @@ def test_options_in_the_text_exist(capsys):
             fields = type(values).model_fields if hasattr(type(values), "model_fields") else {}
             for field in fields:
                 known |= {f"--{part}.{no}{field.replace('_', '-')}" for no in ("", "no-")}
+                for inner in getattr(type(getattr(values, field)), "model_fields", {}):
+                    known.add(f"--{part}.{field.replace('_', '-')}.{inner.replace('_', '-')}")
     for command in cli.COMMANDS:
         with contextlib.suppress(SystemExit):
             cli.main([*command.split(), "--help"])
@@ -222,11 +224,17 @@ def test_every_equation_names_its_function_and_its_test(method):
 
 @every_method
 def test_layer_tables_add_up_to_the_published_networks(method):
-    """Five attributes at 128 x 128, or two domains at the recipe's size, as the pages say."""
+    """Five attributes at 128 x 128; two domains, or one for a generator, at the recipe's size, as the pages say."""
     (table,) = (table for table in tables(page_of(method)) if table[0][-1] == "parameters")
     experiment, kind = recipes.find(f"{method}.paper"), methods.find(method)
     task = Task(domains=tuple("abcde"), exclusive=False, size=128)
-    if kind.by_domain:
+    if kind.generates:
+        task = (
+            experiment.data.task
+            if hasattr(experiment.data, "task")
+            else Task(domains=("a",), size=experiment.data.size)
+        )
+    elif kind.by_domain:
         task = Task(domains=("a", "b"), size=experiment.data.size)
     with torch.device("meta"):
         built = kind(experiment.method, task)

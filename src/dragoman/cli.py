@@ -256,6 +256,88 @@ def translate(
     return 2 if summary.failed and not (summary.translated or summary.skipped) else 0
 
 
+def generate(
+    model: Annotated[Path, Positional, arg(metavar="MODEL")],
+    /,
+    *,
+    out: Path,
+    n: int = 64,
+    seed: int = 0,
+    label: str | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
+    json: bool = False,
+) -> None:
+    """Make images from noise with a generator: OUT/SEED.png for each seed, and OUT/grid.png of them all.
+
+    Args:
+        model: A model folder of a method that generates, for example runs/mnist/model.
+        out: Where to write. What is there already is kept and not made again.
+        n: How many images, with seeds from `seed` on; the same seed always gives the same image.
+        seed: Of the first image.
+        label: The domain; without, a conditional generator makes its domains in turn.
+        device: cpu, cuda or mps.
+        quiet: No progress bar.
+        json: Print the files as JSON.
+    """
+    import dragoman
+    from dragoman.report.samples import write_samples
+
+    if n < 1:
+        raise UserError(f"--n must be at least 1, got {n}")
+    if not 0 <= seed < 2**32 - n:
+        raise UserError(f"--seed must be from 0 to {2**32 - n - 1}, got {seed}")
+    sampler = dragoman.load_sampler(model, device)
+    with _progress("generating", n, quiet) as advance:
+        files = write_samples(sampler, out, range(seed, seed + n), label, advance)
+    if json:
+        _print_json([str(file) for file in files])
+    else:
+        print(f"{n} images in {out}, all of them in {files[-1]}")
+
+
+def rank_sources(
+    target: Annotated[Path, Positional, arg(metavar="TARGET")],
+    models: Annotated[list[Path], Positional, arg(metavar="MODEL [MODEL ...]")],
+    /,
+    *,
+    features: Literal["squeezenet", "inception"] = "squeezenet",
+    n: int = 1000,
+    seed: int = 0,
+    json: bool = False,
+) -> None:
+    """Order pretrained generators by the Frechet distance of their images to those of a target folder (Table 2.5).
+
+    The nearest is the one to transfer from first; it is a rough guide (thesis 2.3.7).
+
+    Args:
+        target: A folder of images.
+        models: Model folders of methods that generate.
+        features: What the distance is measured on.
+        n: Images made with each generator, and most target images.
+        seed: Of the first image.
+        json: Print the distances as JSON.
+    """
+    import dragoman
+    from dragoman.data.dataset import Images
+    from dragoman.metrics.generation import rank
+    from dragoman.metrics.protocol import Protocol
+
+    samplers = {str(model): dragoman.load_sampler(model) for model in models}
+    task = next(iter(samplers.values())).task
+    data = Images(root=target, size=task.size, channels=task.channels).open("train")
+    protocol = Protocol(features=features, inputs=n, reference=n, seed=seed)
+    with Console(stderr=True).status("measuring"):
+        found = rank(samplers, data, protocol)
+    if json:
+        _print_json(dict(found))
+        return
+    table = Table("source", f"distance to {escape(str(target))}")
+    for name, distance in found:
+        table.add_row(escape(name), f"{distance:.2f}")
+    Console().print(table)
+
+
 def evaluate(
     model: Annotated[Path, Positional, arg(metavar="MODEL")],
     data: Annotated[str, Positional, arg(metavar="DATA")],
@@ -406,6 +488,8 @@ COMMANDS: dict[str, tuple[Callable[..., Any], str]] = {
     "data pairs": (data_pairs, "find images of the same place by their poses"),
     "train": (train, "train a recipe, or repeat a run"),
     "translate": (translate, "translate files or folders with a model"),
+    "generate": (generate, "make images from noise with a generator"),
+    "rank-sources": (rank_sources, "order pretrained generators by their distance to a target folder"),
     "evaluate": (evaluate, "measure a model on a data set"),
     "report": (report, "write the HTML report of a run again"),
 }

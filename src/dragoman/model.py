@@ -14,6 +14,7 @@ from dragoman.config import Config
 from dragoman.data.batch import Task
 from dragoman.engine.method import Method
 from dragoman.errors import UserError, one_line
+from dragoman.inference.sampler import Sampler
 from dragoman.inference.translator import Translator
 from dragoman.methods import find, name_of
 
@@ -66,8 +67,21 @@ def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], fac
     beside.rename(path)
 
 
-def load_model(path: Path) -> Translator:
-    """Rebuild the translator of a model folder.
+def load_model(path: Path) -> Translator | Sampler:
+    """Rebuild the translator, or sampler, of a model folder.
+
+    Raises:
+        UserError: a file is missing, damaged, edited, or not what it should be.
+    """
+    method, record = load_method(path)
+    facts, nets = record.model_dump(exclude={"config", "task"}), dict(method.named_children())
+    if method.generates:
+        return Sampler(method.sampler(nets), record.task, facts)
+    return Translator(method.translator(nets), record.task, facts)
+
+
+def load_method(path: Path) -> tuple[Method, ModelConfig]:
+    """Rebuild the method of a model folder, with all its networks.
 
     Raises:
         UserError: a file is missing, damaged, edited, or not what it should be.
@@ -80,8 +94,7 @@ def load_model(path: Path) -> Translator:
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path / 'config.json'} was edited: {one_line(error)}; restore the original file") from None
     load_weights(path, method, record)
-    facts = record.model_dump(exclude={"config", "task"})
-    return Translator(method.translator(dict(method.named_children())), record.task, facts)
+    return method, record
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -147,19 +160,8 @@ def _digest(weights: Path, record: ModelConfig) -> str:
     return digest.hexdigest()
 
 
-def _card(method: Method, record: ModelConfig) -> str:
-    """The model card."""
-    count = sum(p.numel() for p in method.parameters())
-    facts = "\n".join(f"- {name}: {value}" for name, value in record.facts.items())
-    kind = "domains" if record.task.exclusive else "attributes"
-    first = record.task.domains[0]
-    return f"""# {record.method}: {", ".join(record.task.domains)}
+TRANSLATES = """An image-to-image translator between the {kind} above, written by dragoman {version}.
 
-An image-to-image translator between the {kind} above, written by dragoman {record.dragoman}.
-
-- method: {method.paper}
-- parameters: {count:,} (discriminator included, for fine-tuning)
-- trained on: {record.task.size} x {record.task.size} pixels, {record.task.channels} channels
 {facts}
 
 ```python
@@ -171,3 +173,32 @@ translator("photo.jpg", to="{first}", seed=3).image.save("out.png")
 
 Any image size goes in and the same size comes out. Shapes outside the training data may be changed; look before use.
 """
+
+GENERATES = """A generator of images of the {kind} above, written by dragoman {version}.
+
+{facts}
+
+```python
+import dragoman
+
+sampler = dragoman.load_sampler("this-folder")
+sampler("{first}", seed=3).save("out.png")
+```
+
+The same seed gives the same image. Images may resemble those of the training data closely; look before you publish.
+"""
+
+
+def _card(method: Method, record: ModelConfig) -> str:
+    """The model card."""
+    facts = {
+        "method": method.paper,
+        "parameters": f"{sum(p.numel() for p in method.parameters()):,} (discriminator included, for fine-tuning)",
+        "trained on": f"{record.task.size} x {record.task.size} pixels, {record.task.channels} channels",
+    }
+    text = (GENERATES if method.generates else TRANSLATES).format(
+        kind="domains" if record.task.exclusive else "attributes", version=record.dragoman,
+        first=record.task.domains[0],
+        facts="\n".join(f"- {name}: {value}" for name, value in (facts | record.facts).items()),
+    )  # fmt: skip
+    return f"# {record.method}: {', '.join(record.task.domains)}\n\n{text}"

@@ -21,16 +21,15 @@ from dragoman.engine.method import Method
 from dragoman.engine.progress import Bar
 from dragoman.engine.runtime import Runtime, environment
 from dragoman.errors import UserError, one_line
-from dragoman.inference.translator import Core, Translator
+from dragoman.exhibits import Generations, Translations
 from dragoman.methods import find
-from dragoman.metrics.measure import Measure
-from dragoman.metrics.protocol import Protocol, collect, targets
-from dragoman.model import load_model, save_model
+from dragoman.metrics.protocol import Protocol
+from dragoman.model import load_method, load_model, save_model
 from dragoman.recipes.experiment import Experiment
 from dragoman.report import evaluation
-from dragoman.report.grids import translations
 
 AnyExperiment = Experiment[Any, Any]
+Exhibit = Translations | Generations
 
 MAY_CHANGE = {"steps", "device", "workers", "log_every", "grid_every", "save_every", "keep", "evaluate_every"}
 """Fields of `train` that may differ when a run is resumed."""
@@ -63,10 +62,12 @@ def train(experiment: AnyExperiment, out: Path, *, resume: bool = False, quiet: 
         if runtime.main:
             _prepare(out, experiment, resume)
         runtime.barrier()
-        run, bad = _fit(experiment, method, data, test, out, runtime, resume, console)
+        protocol = experiment.evaluate.model_copy(update={"split": split})
+        shown = (Generations if method.generates else Translations)(method.task, data, test, protocol)
+        run, bad = _fit(experiment, method, data, shown, out, runtime, resume, console)
         for line in bad:
             console.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
-        return _finish(run, experiment, data, test, split, out, console) if runtime.main else {}
+        return _finish(run, experiment, shown, out, console) if runtime.main else {}
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise UserError(f"cannot write in {out}: {reason}; free space or choose another --out") from None
@@ -98,7 +99,11 @@ def build(experiment: AnyExperiment, data: Dataset) -> Method:
     """
     torch.manual_seed(experiment.train.seed)
     try:
-        return find(experiment.recipe.partition(".")[0])(experiment.method, data.task)
+        method = find(experiment.recipe.partition(".")[0])(experiment.method, data.task)
+        method.adopt([load_method(path)[0] for path in method.sources()])
+        return method
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"{experiment.recipe}: {error}") from None
 
@@ -124,37 +129,27 @@ def streams(experiment: AnyExperiment, data: Dataset, runtime: Runtime) -> tuple
     return stream, bad
 
 
-def _fit(experiment: AnyExperiment, method: Method, data: Dataset, test: Dataset, out: Path, runtime: Runtime,
+def _fit(experiment: AnyExperiment, method: Method, data: Dataset, shown: Exhibit, out: Path, runtime: Runtime,
          resume: bool, console: Console) -> tuple[Run, dict[str, None]]:  # fmt: skip
     """Train with the hooks of a run; also what was wrong with the images it left out."""
     settings = experiment.train
     stream, bad = streams(experiment, data, runtime)
-    probe = collect(test, 8, 0)
-    pairs = [(rows[:2], codes[:2]) for _, rows, codes in targets(method.task, probe.labels)]
-    rows, codes = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-
-    def draw(core: Core, step: int) -> None:
-        picture, _ = translations(Translator(core, method.task), probe.images, probe.labels)
-        write(picture, out / "samples" / f"{step:07d}.png")
-
     log = out / "log.jsonl"
+
+    def draw(core: Any, step: int) -> None:
+        write(shown.pictures(core)["grid"], out / "samples" / f"{step:07d}.png")
+
+    def warn(line: str) -> None:
+        console.print(f"warning: {line}", markup=False, soft_wrap=True)
+
     used: list[Any] = [
         hooks.Log(log, settings.log_every, settings.batch_size),
         hooks.Draw(settings.grid_every, draw),
-        hooks.Guard(
-            settings.grid_every,
-            probe.images[rows],
-            codes,
-            lambda w: console.print(f"warning: {w}", markup=False, soft_wrap=True),
-            log,
-        ),
+        hooks.Guard(settings.grid_every, shown.warnings, warn, log),
         hooks.Save(settings.save_every, settings.keep),
     ]
     if settings.evaluate_every and runtime.main:
-        measure = Measure(data, test, experiment.evaluate)
-        used.insert(
-            1, hooks.Evaluate(settings.evaluate_every, lambda c: measure(Translator(c, method.task))["metrics"], log)
-        )
+        used.insert(1, hooks.Evaluate(settings.evaluate_every, lambda core: shown.numbers(core)["metrics"], log))
     with Bar(console, settings.batch_size) as bar:
         run = fit(
             method, stream, steps=settings.steps, seed=settings.seed, directory=out, runtime=runtime,
@@ -218,25 +213,20 @@ def read_experiment(path: Path) -> AnyExperiment:
         raise UserError(f"{path}: {one_line(error)}") from None
 
 
-def _finish(
-    run: Run, experiment: AnyExperiment, data: Dataset, test: Dataset, split: str, out: Path, console: Console
-) -> dict[str, Any]:
+def _finish(run: Run, experiment: AnyExperiment, shown: Exhibit, out: Path, console: Console) -> dict[str, Any]:
     """Write environment, model, pictures, metrics and report."""
     facts = environment(run.runtime, run.precision_note)
     write_whole(out / "environment.json", f"{json.dumps(facts, indent=2)}\n".encode())
     console.print("saving the model", highlight=False)
     facts = {"recipe": experiment.recipe, "steps": run.step, "seed": experiment.train.seed}
-    save_model(out / "model", run.method, run.averages.nets(run.method), facts)
-    translator = load_model(out / "model").to(run.runtime.device)
-    probe = collect(test, 10, 1)
-    picture, masks = translations(translator, probe.images, probe.labels)
-    write(picture, out / "grid.png")
-    if masks is not None:
-        write(masks, out / "masks.png")
+    with run.leaving():  # settled
+        save_model(out / "model", run.method, run.averages.nets(run.method), facts)
+    core: Any = load_model(out / "model").to(run.runtime.device).core
+    for name, picture in shown.pictures(core, 10, 1).items():
+        write(picture, out / f"{name}.png")
     console.print("measuring (classifiers are trained on real images first)", highlight=False)
-    protocol = experiment.evaluate.model_copy(update={"split": split})
-    kept = evaluation.kept(translator.task, POINTS)
-    result = Measure(data, test, protocol)(translator, kept=kept)
+    kept = evaluation.kept(run.method.task, POINTS)
+    result = shown.numbers(core, kept)
     features, result["features"] = evaluation.plot(kept)
     evaluation.save(evaluation.Place(out, out / "metrics.json"), result, {"features": features})
     from dragoman.report.html import report

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import every_recipe, train
+from tiny import every_recipe, every_sampler, every_translator, train
 
-from dragoman import load
+from dragoman import load, load_sampler
+from dragoman.errors import UserError
+from dragoman.inference.sampler import Sampler
 from dragoman.inference.translator import Translator
 from dragoman.model import load_model, save_model
 
@@ -16,7 +18,7 @@ from dragoman.model import load_model, save_model
 @dataclasses.dataclass
 class Saved:
     path: object
-    translator: Translator
+    model: Translator | Sampler
     run: object
 
 
@@ -29,8 +31,10 @@ def saved(tmp_path_factory):
         if recipe not in found:
             run = train(recipe, 3)
             nets, path = run.averages.nets(run.method), tmp_path_factory.mktemp("model") / "model"
-            save_model(path, run.method, nets, {"recipe": recipe, "steps": 3})
-            found[recipe] = Saved(path, Translator(run.method.translator(nets), run.method.task), run)
+            with run.leaving() as core:
+                save_model(path, run.method, nets, {"recipe": recipe, "steps": 3})
+                model = (Sampler if run.method.generates else Translator)(core, run.method.task)
+            found[recipe] = Saved(path, model, run)
         return found[recipe]
 
     return of
@@ -44,12 +48,12 @@ def inputs(translator, count=3, height=24, width=20):
     return x, c, torch.stack([translator.style(code, seed) for seed, code in enumerate(c)])
 
 
-@every_recipe
+@every_translator
 def test_the_folder_gives_the_same_translator(recipe, saved):
     one = saved(recipe)
     torch.manual_seed(77)  # what a fresh model would be drawn with must not matter
     back = load_model(one.path)
-    (y, mask), (y2, mask2) = one.translator.translate(*inputs(back)), back.translate(*inputs(back))
+    (y, mask), (y2, mask2) = one.model.translate(*inputs(back)), back.translate(*inputs(back))
     assert torch.equal(y, y2)
     assert (mask is None) == (mask2 is None)
     assert mask is None or torch.equal(mask, mask2)
@@ -73,7 +77,7 @@ def test_the_folder_holds_every_network_averaged_where_there_is_an_average_and_n
     assert all(torch.equal(value, expected[name]) for name, value in tensors.items())
 
 
-@every_recipe
+@every_translator
 def test_alone_and_in_a_batch(recipe, saved):
     translator = load(saved(recipe).path)
     x, c, s = inputs(translator, count=5)
@@ -85,23 +89,57 @@ def test_alone_and_in_a_batch(recipe, saved):
             torch.testing.assert_close(mask[0], masks[i], rtol=0, atol=1e-5)
 
 
-@every_recipe
+@every_translator
 def test_the_target_matters_and_outputs_are_images(recipe, saved):
     """Else the tests around this one would hold for a constant."""
     translator = load(saved(recipe).path)
     x, c, s = inputs(translator, count=2)
     one, mask = translator.translate(x, c, s)
-    other, _ = translator.translate(x, c.flip(0), s)
+    styles = torch.stack([translator.style(code, seed) for seed, code in enumerate(c.flip(0))])
+    other, _ = translator.translate(x, c.flip(0), styles)  # of some methods the target is in the style
     assert not torch.equal(one, other)
     assert not torch.equal(one[0], one[1])
     assert one.abs().max() <= 1 and one.std() > 0
     assert mask is None or (mask.shape == (2, 1, 24, 20) and 0 <= mask.min() <= mask.max() <= 1)
 
 
-SIZES = [(1, 1), (1, 2), (3, 1), (2, 40), (15, 17), (16, 16), (53, 37), (37, 53), (64, 5), (33, 100)]
+@every_sampler
+def test_the_folder_gives_the_same_sampler(recipe, saved):
+    one, seeds = saved(recipe), [3, 1, 4]
+    torch.manual_seed(77)
+    back = load_sampler(one.path)
+    images = back.generate(back.codes(seeds), seeds)
+    assert torch.equal(images, one.model.generate(one.model.codes(seeds), seeds))
+    task = one.run.method.task
+    assert images.shape == (3, task.channels, task.size, task.size) and images.abs().max() <= 1 and images.std() > 0
+    assert back.task == task and back.facts["method"] == recipe.partition(".")[0]
+
+
+@every_sampler
+def test_an_image_of_a_seed_is_the_same_in_any_batch(recipe, saved):
+    sampler = load_sampler(saved(recipe).path)
+    seeds = list(range(5))
+    codes = sampler.codes(seeds)
+    together = sampler.generate(codes, seeds)
+    for i in seeds:
+        torch.testing.assert_close(sampler.generate(codes[i : i + 1], [i])[0], together[i], rtol=0, atol=1e-5)
+    assert not torch.allclose(together[0], together[len(sampler.domains)])  # another seed of the same domain
+    if len(sampler.domains) > 1:
+        assert not torch.allclose(together[0], sampler.generate(codes[1:2], [0])[0])
 
 
 @every_recipe
+def test_each_kind_is_loaded_by_its_own_function(recipe, saved):
+    one = saved(recipe)
+    wrong, hint = (load, "dragoman generate") if one.run.method.generates else (load_sampler, "dragoman translate")
+    with pytest.raises(UserError, match=hint):
+        wrong(one.path)
+
+
+SIZES = [(1, 1), (1, 2), (3, 1), (2, 40), (15, 17), (16, 16), (53, 37), (37, 53), (64, 5), (33, 100)]
+
+
+@every_translator
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_any_size_in_the_same_size_out(recipe, size, saved):
     translator = load(saved(recipe).path)

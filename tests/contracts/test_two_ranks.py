@@ -4,7 +4,7 @@ import json
 
 from tiny import every_recipe
 
-from dragoman import load
+from dragoman.model import load_model
 
 
 @every_recipe
@@ -15,4 +15,4 @@ def test_two_ranks_stay_identical(recipe, torchrun, tmp_path):
              "--train.steps", 4, "--train.save-every", 2, *small.split())  # fmt: skip
     assert sorted(p.name for p in (tmp_path / "run" / "state").iterdir()) == ["2", "4"]
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["processes"] == 2
-    assert load(tmp_path / "run" / "model").domains
+    assert load_model(tmp_path / "run" / "model").domains

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from dragoman import recipes, run
+from dragoman import methods, recipes, run
 from dragoman.engine.ema import Averages
 from dragoman.engine.fit import Hook, Run, fit
 from dragoman.engine.hooks import Save
@@ -19,7 +19,11 @@ from dragoman.engine.method import Method
 from dragoman.engine.runtime import Runtime
 
 RECIPES = [name for name in recipes.names() if name.endswith(".tiny")]
+GENERATE = [name for name in RECIPES if methods.find(name.partition(".")[0]).generates]
+TRANSLATE = [name for name in RECIPES if name not in GENERATE]
 every_recipe = pytest.mark.parametrize("recipe", RECIPES)
+every_translator = pytest.mark.parametrize("recipe", TRANSLATE)
+every_sampler = pytest.mark.parametrize("recipe", GENERATE)
 
 
 def build(recipe: str, **changes: Any) -> Method:

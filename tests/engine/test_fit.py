@@ -58,12 +58,12 @@ def test_modes_of_each_stage():
     assert watch.found[4:] == [("alone", True, False, False)] * 3
 
 
-def test_translating_is_in_eval_mode_without_gradients_and_puts_modes_back():
+def test_leaving_is_in_eval_mode_without_gradients_and_puts_modes_back():
     run = make_run()
     run.method.train()
     run.method.D.eval()
     before = {name: m.training for name, m in run.method.named_modules()}
-    with pytest.raises(KeyError), run.translating() as core:
+    with pytest.raises(KeyError), run.leaving() as core:
         assert core.G is run.averages["G"]
         assert not torch.is_grad_enabled()
         assert not any(m.training for m in run.method.modules())
@@ -155,7 +155,7 @@ def test_the_caller_s_random_numbers_do_not_matter():
 
 def test_hooks_do_not_steer():
     def look(run):
-        with run.translating() as core:
+        with run.leaving() as core:
             torch.manual_seed(99)
             return core(torch.zeros(1, 3, 16, 16), torch.eye(2)[:1], torch.zeros(1, 0))
 

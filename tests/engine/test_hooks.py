@@ -6,7 +6,7 @@ import pytest
 import torch
 from toy import images, toy, train
 
-from dragoman.engine.hooks import Draw, Evaluate, Every, Guard, Log, Save, symptoms
+from dragoman.engine.hooks import Draw, Evaluate, Every, Guard, Log, Save, collapse, symptoms
 
 
 def lines(path):
@@ -122,7 +122,12 @@ def test_flat_outputs_are_a_collapse_and_nothing_else():
 
 
 def guard(path, heard, every=1):
-    return Guard(every, IMAGES, torch.eye(2).repeat(3, 1), heard.append, path)
+    codes = torch.eye(2).repeat(3, 1)
+
+    def look(core):
+        return symptoms(IMAGES, core(IMAGES, codes, core.sample_style(codes))[0])
+
+    return Guard(every, look, heard.append, path)
 
 
 def test_guard_warns_once_and_logs_it(tmp_path):
@@ -141,3 +146,9 @@ def test_guard_does_not_steer(tmp_path):
     plain = train(toy(), 6).method.state_dict()
     watched = train(toy(), 6, hooks=[guard(tmp_path / "log.jsonl", [])]).method.state_dict()
     assert all(torch.equal(plain[name], watched[name]) for name in plain)
+
+
+def test_generated_images_that_hardly_differ_are_noticed():
+    real = torch.rand(6, 3, 8, 8)
+    assert collapse(real, torch.rand(6, 3, 8, 8)) == []
+    assert "collapse" in collapse(real, torch.rand(1, 3, 8, 8) + 0.01 * torch.rand(6, 3, 8, 8))[0]

@@ -268,7 +268,8 @@ def test_lambda_lat_may_differ_in_d():
 
 def test_identity_loss_is_an_addition(batch):
     method, b = _small(w_idt=3), batch(True)
-    assert method.stages(10)[0].phases[1].weights["idt"] == 3
+    weight = method.stages(10)[0].phases[1].weights["idt"]
+    assert [weight(step) for step in range(7)] == pytest.approx([3, 2.4, 1.8, 1.2, 0.6, 0, 0])
     assert "idt" not in method.stages(10)[0].phases[0].weights
     torch.manual_seed(3)
     losses = method.g_losses(b)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dragoman.config import Config
 from dragoman.data.batch import Task
-from dragoman.data.image import BadImage, from_uint8, read, to_uint8
+from dragoman.data.image import BadImage, find, from_uint8, read, to_uint8
 from dragoman.data.manifest import Manifest, Row, code
 from dragoman.errors import UserError
 
@@ -165,6 +165,39 @@ class FolderDataset:
         scale = self.task.shorter_side / min(height, width)
         shape = [max(self.task.shorter_side, round(side * scale)) for side in (height, width)]
         return F.interpolate(image[None], shape, mode="bicubic", antialias=True, align_corners=False)[0].clamp(-1, 1)
+
+
+class Images(Folder):
+    """A folder of images of one kind, whatever its folders inside are called: for generators without labels."""
+
+    domains: None = None
+    """There is one, "images"."""
+
+    def open(self, split: str) -> "ImagesDataset":
+        """The images of a split: of root/train and root/test, or all under root if there is no root/train.
+
+        Raises:
+            UserError: there are none.
+        """
+        return ImagesDataset(self, split)
+
+
+class ImagesDataset(FolderDataset):
+    """A split of a folder of images of one kind."""
+
+    def __init__(self, config: Images, split: str):
+        folder = config.root / split if (config.root / "train").is_dir() or split != "train" else config.root
+        found = find(folder) if folder.is_dir() else []
+        if not found:
+            raise UserError(f"no image files in {folder}; give a folder with .jpg or .png files")
+        self.config, self.split = config, split
+        self.manifest = Manifest(config.root, [])
+        self.task = Task(
+            domains=("images",), size=config.size, channels=config.channels, load_size=config.load_size
+        )  # fmt: skip
+        self.rows = [Row(file_name=path.relative_to(config.root).as_posix(), split=split) for path in found]
+        self.labels, self.attributes, self._aligned = torch.ones(len(found), 1), {}, {}
+        self._cache, self._room = {}, self.MEMORY
 
 
 class Arrays:

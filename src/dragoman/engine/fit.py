@@ -15,7 +15,6 @@ from dragoman.engine import checkpoint
 from dragoman.engine.ema import Averages
 from dragoman.engine.method import Method, Phase, Stage, at, weigh
 from dragoman.engine.runtime import Runtime
-from dragoman.inference.translator import Core
 
 
 class NonFinite(RuntimeError):
@@ -78,13 +77,16 @@ class Run:
         return self.stages[self.position()[0]]
 
     @contextmanager
-    def translating(self) -> Iterator[Core]:
-        """The translator of the averaged networks, everything in eval mode and without gradients meanwhile."""
+    def leaving(self) -> Iterator[Any]:
+        """The core that would leave now, of the averaged networks; all in eval mode, without gradients meanwhile."""
         training = {module: module.training for module in self.method.modules()}
         self.method.eval()
         try:
             with torch.no_grad():
-                yield self.method.translator(self.averages.nets(self.method)).eval()
+                nets = self.averages.nets(self.method)
+                self.method.settle(nets)
+                core: Any = self.method.sampler(nets) if self.method.generates else self.method.translator(nets)
+                yield core.eval()
         finally:
             for module, mode in training.items():
                 module.training = mode

@@ -88,7 +88,7 @@ class Save(Every):
 
 
 class Draw(Every):
-    """Hands the translator to a function that draws, on the main rank: `draw(core, step)`."""
+    """Hands the core that would leave to a function that draws, on the main rank: `draw(core, step)`."""
 
     def __init__(self, every: int, draw: Callable[[Any, int], None]):
         super().__init__(every)
@@ -97,12 +97,12 @@ class Draw(Every):
     def act(self, run: Run) -> None:
         """Draw."""
         if run.runtime.main:
-            with run.translating() as core:
+            with run.leaving() as core:
                 self.draw(core, run.step)
 
 
 class Evaluate(Every):
-    """Measures the translator and logs the numbers as "eval/name", on the main rank."""
+    """Measures the core that would leave and logs the numbers as "eval/name", on the main rank."""
 
     def __init__(self, every: int, measure: Callable[[Any], Mapping[str, float]], path: Path):
         super().__init__(every)
@@ -111,7 +111,7 @@ class Evaluate(Every):
     def act(self, run: Run) -> None:
         """Measure."""
         if run.runtime.main:
-            with run.translating() as core:
+            with run.leaving() as core:
                 values = self.measure(core)
             append(
                 self.path,
@@ -121,26 +121,23 @@ class Evaluate(Every):
 
 
 class Guard(Every):
-    """Warns in plain words when the translations of fixed probe images collapse, do nothing or invert the colours.
+    """Warns in plain words when what would leave makes bad images: `look(core)` says what is wrong with them.
 
     Non-finite losses are stopped by the loop itself, before the update.
     """
 
-    def __init__(self, every: int, images: Tensor, codes: Tensor, warn: Callable[[str], None], path: Path):
+    def __init__(self, every: int, look: Callable[[Any], list[str]], warn: Callable[[str], None], path: Path):
         super().__init__(every)
-        self.images, self.codes, self.warn, self.path = images, codes, warn, path
+        self.look, self.warn, self.path = look, warn, path
         self.said: set[str] = set()
 
     def act(self, run: Run) -> None:
         """Look at the outputs; each warning is given once, and none in the first tenth of the run."""
         if not run.runtime.main or run.step * 10 < run.steps:
             return
-        device = run.runtime.device
-        with run.translating() as core:
-            codes = self.codes.to(device)
-            styles = core.sample_style(codes, torch.Generator().manual_seed(0))
-            outputs = core(self.images.to(device, memory_format=torch.channels_last), codes, styles)[0].float().cpu()
-        for warning in symptoms(self.images, outputs):
+        with run.leaving() as core:
+            found = self.look(core)
+        for warning in found:
             if warning not in self.said:
                 self.said.add(warning)
                 self.warn(f"step {run.step}: {warning}")
@@ -155,8 +152,7 @@ def symptoms(images: Tensor, outputs: Tensor) -> list[str]:
     * inverted: lightness of input and output correlate below -0.5 on average.
     """
     found = []
-    spread_in, spread_out = (t.std(0, correction=0).mean().item() for t in (images, outputs))
-    if spread_out < 0.1 * spread_in:
+    if _collapsed(images, outputs):
         found.append("every input gives almost the same output (collapse): lower the learning rate or raise the "
                      "weight of the reconstruction")  # fmt: skip
     if (images - outputs).abs().mean().item() < 0.02:
@@ -168,3 +164,16 @@ def symptoms(images: Tensor, outputs: Tensor) -> list[str]:
         found.append("light and dark are swapped (inverted colours): restart with another seed or raise the weight of "
                      "the reconstruction")  # fmt: skip
     return found
+
+
+def collapse(real: Tensor, made: Tensor) -> list[str]:
+    """What is wrong with generated images [N, C, H, W] beside real ones, in words: they hardly differ, or nothing."""
+    if not _collapsed(real, made):
+        return []
+    return ["every noise gives almost the same image (collapse): lower the learning rate or train the critic more"]
+
+
+def _collapsed(real: Tensor, made: Tensor) -> bool:
+    """Whether images differ from each other less than a tenth of what real ones do."""
+    spread, own = (t.std(0, correction=0).mean().item() for t in (real, made))
+    return own < 0.1 * spread

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from dragoman.data.batch import Batch, Task
 
 if TYPE_CHECKING:
     from dragoman.engine.fit import Run
+    from dragoman.inference.sampler import GeneratorCore
     from dragoman.inference.translator import Core
 
 Losses = dict[str, Tensor]
@@ -92,10 +94,14 @@ class Method(nn.Module):
     """Networks of which a running average is kept."""
     frozen: ClassVar[Sequence[str]] = ()
     """Networks that no stage updates (feature extractors)."""
+    generates: ClassVar[bool] = False
+    """Whether it makes images from noise: what leaves is then a sampler instead of a translator."""
     memories: ClassVar[Sequence[str]] = ()
     """Children that only serve training and hold training images; states have them, model folders do not."""
     by_domain: ClassVar[bool] = False
     """Whether a batch holds equally many images of each domain, in the domains' order, instead of a random mix."""
+    fits: ClassVar[str] = "rec"
+    """The term that falls when a few images are learnt by heart."""
     config_type: ClassVar[type[Config]]
     """Its configuration; the defaults are the published values."""
 
@@ -118,6 +124,24 @@ class Method(nn.Module):
     def translator(self, nets: Mapping[str, nn.Module]) -> "Core":
         """What leaves: a translator made of the given networks, live or averaged, keyed as the method's children."""
         raise NotImplementedError
+
+    def sampler(self, nets: Mapping[str, nn.Module]) -> "GeneratorCore":
+        """What leaves of a method that generates, made of the given networks."""
+        raise NotImplementedError
+
+    def settle(self, nets: Mapping[str, nn.Module]) -> None:
+        """Make the given networks ready to leave, without gradients: statistics of batch norm, for example."""
+
+    def sources(self) -> Sequence[Path]:
+        """Model folders whose networks a new run starts from."""
+        return ()
+
+    def adopt(self, models: Sequence["Method"]) -> None:
+        """Take over what it needs of the models of its sources, in their order.
+
+        Raises:
+            ValueError: they do not fit.
+        """
 
 
 __all__ = ["Batch", "Losses", "Method", "Phase", "Stage", "Weight", "at", "weigh"]

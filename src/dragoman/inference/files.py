@@ -135,7 +135,7 @@ def translate_files(
         blank = torch.zeros(1, translator.task.channels, translator.task.size, translator.task.size)
         if translator.translate(blank, known[None], style[None])[1] is None:
             raise UserError("this model has no masks; leave --masks out")
-    _remember(out, settings)
+    remember(out, settings)
     summary, start = Summary(), time.perf_counter()
     todo = [job for job in jobs if not all(path.exists() for path in (*job.outputs, *job.masks))]
     summary.skipped = len(jobs) - len(todo)
@@ -203,7 +203,7 @@ def _rows(folder: Path) -> dict[str, Row]:
     return {row.file_name: row for row in Manifest.open(folder).rows}
 
 
-def _remember(out: Path, settings: dict[str, object]) -> None:
+def remember(out: Path, settings: dict[str, object]) -> None:
     """Note the settings in the output folder, or check that they are the ones it was made with."""
     file = out / SETTINGS
     try:

@@ -28,7 +28,7 @@ class Core(nn.Module):
 
     stride: int = 4
     """Height and width must be multiples of this."""
-    smallest: ClassVar[int] = 16
+    smallest: int = 16
     """Least height and width; smaller images are padded to it."""
     style_dim: int = 0
     """S; 0 for a deterministic translator."""

@@ -16,7 +16,7 @@ def gram(feature: Tensor) -> Tensor:
     """[N, C, H, W] to F F^T / (H W), [N, C, C], in fp32 (Gatys et al. 2016)."""
     with torch.autocast(feature.device.type, enabled=False):
         flat = feature.float().flatten(2)
-        return flat @ flat.transpose(1, 2) / flat.shape[2]
+        return flat @ (flat / flat.shape[2]).transpose(1, 2)  # divided before, because C x C is the larger
 
 
 def content_distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dragoman.data.image import to_pil
+from dragoman.inference.sampler import Sampler
 from dragoman.inference.translator import Translator
 
 
@@ -71,3 +72,14 @@ def translations(
     if len(masks[0]) == 1:
         return picture, None
     return picture, grid(masks, ["input"] + [n for d in domains for n in (d, "mask")], cell)
+
+
+def generated(sampler: Sampler, count: int, seed: int = 0, label: str | None = None) -> Image.Image:
+    """`count` generated images, seeds from `seed` on; a row for each domain, or eight to a row of one domain alone."""
+    domains = [label] if label is not None else list(sampler.domains)
+    cell = max(32, min(128, sampler.task.size))
+    if len(domains) == 1:
+        images = sampler.generate(sampler.codes([0] * count, domains[0]), range(seed, seed + count))
+        return grid([list(part) for part in images.split(8)], cell=cell)
+    each = range(seed, seed + max(1, count // len(domains)))
+    return grid([list(sampler.generate(sampler.codes([0] * len(each), d), each)) for d in domains], cell=cell)

@@ -1,0 +1,257 @@
+"""MineGAN: miners steer the noise of pretrained generators to a target with few images."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from dragoman.config import Config
+from dragoman.data.batch import Batch, Task
+from dragoman.engine.method import Losses, Method, Phase, Stage
+from dragoman.inference.sampler import GeneratorCore
+from dragoman.losses.gan import wasserstein_critic, wasserstein_generator
+from dragoman.losses.penalties import gradient_penalty
+from dragoman.methods.transfer_gan import TransferGAN
+from dragoman.nets.gan import BATCH, BATCHES, GANConfig, critic, generator
+from dragoman.nets.miner import Miner
+from dragoman.nn.statistics_norm import collect_statistics
+
+RANDOM = Path("random")
+"""Names no folder: a generator with random weights, for tests."""
+
+MINIBATCHES = 1000
+"""Over which the selector averages (3.3.3)."""
+
+
+class MineGANConfig(Config):
+    """MineGAN; defaults are the published values for MNIST (A.2.1)."""
+
+    gan: GANConfig = GANConfig(network="wgan_mnist")
+    """The networks of every source."""
+    sources: tuple[Path, ...] = ()
+    """Model folders of the pretrained GANs; D starts from the first one's. `random` is one that learnt nothing."""
+    labels: int = Field(0, ge=0)
+    """Domains of a conditional source, each of which then counts as a generator (A.2.2); 0 for unconditional ones."""
+    miner: tuple[int, ...] = (128, 128, 128)
+    """Widths of the miner: of its input u, of each layer in between, of z."""
+    pixel_norm: bool = False
+    """Whether pixel norm follows each ReLU of the miner (Progressive GAN)."""
+    mining: float = Field(0.5, gt=0, le=1)
+    """Share of the steps in which the generators are fixed; 1 is MineGAN (w/o FT)."""
+    n_critic: int = Field(5, ge=1)
+    """D is updated this many times as often as the rest."""
+    w_gp: float = Field(10, ge=0)
+    """Weight of the gradient penalty."""
+    lr: float = Field(4e-4, gt=0)
+    """Learning rate."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Of Adam."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "MineGANConfig":
+        if len(self.miner) < 2 or self.miner[-1] != self.gan.z_dim:
+            raise ValueError(f"miner {self.miner} must end with gan.z_dim, {self.gan.z_dim}")
+        if self.labels and len(self.sources) > 1:
+            raise ValueError("the labels of a conditional source are the generators: name one source, or labels 0")
+        return self
+
+    @property
+    def generators(self) -> int:
+        """How many pretrained generators there are."""
+        return max(1, len(self.sources))
+
+    @property
+    def family(self) -> int:
+        """N: generators, or labels."""
+        return self.labels or self.generators
+
+
+class Selector(nn.Module):
+    """Which generator to sample from: p_i is how often it won, on average over the last 1,000 minibatches (3.3.3)."""
+
+    shares: Tensor
+    """[1000, N], the empirical probabilities of each minibatch."""
+    count: Tensor
+    """Minibatches so far."""
+
+    def __init__(self, family: int):
+        super().__init__()
+        self.register_buffer("shares", torch.zeros(MINIBATCHES, family))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def record(self, winner: Tensor) -> None:
+        """Note which generator [K] won each supersample of a minibatch."""
+        share = nn.functional.one_hot(winner, self.shares.shape[1]).float().mean(0)
+        self.shares.index_copy_(0, self.count[None] % MINIBATCHES, share[None])
+        self.count += 1
+
+    def probabilities(self) -> Tensor:
+        """p [N]; uniform before the first minibatch."""
+        seen = self.count.clamp(max=MINIBATCHES)
+        uniform = torch.full_like(self.shares[0], 1 / self.shares.shape[1])
+        return torch.where(seen > 0, self.shares.sum(0) / seen.clamp(min=1), uniform)
+
+
+class Family(nn.ModuleList):
+    """The pretrained generators G_1 ... G_N, or one conditional generator with N labels."""
+
+    def __init__(self, config: MineGANConfig, task: Task):
+        source = task.model_copy(update={"domains": tuple(map(str, range(config.labels or 1)))})
+        super().__init__(generator(config.gan, source) for _ in range(config.generators))
+        self.labels = config.labels
+
+    def forward(self, z: Tensor, which: int) -> Tensor:
+        """Noise [K, Z] to images [K, C, H, W] of one member of the family."""
+        if not self.labels:
+            return self[which](z)
+        label = torch.eye(self.labels, device=z.device)[which]
+        return self[0](z, label.expand(len(z), -1))
+
+
+class MineGAN(Method):
+    """MineGAN: effective knowledge transfer from GANs to target domains with few images."""
+
+    paper = "Wang et al., MineGAN: Effective Knowledge Transfer from GANs to Target Domains with Few Images, CVPR 2020"
+    needs = "few images of one kind, and one or more models trained on many images"
+    ema = ("M", "G")
+    generates = True
+    config_type = MineGANConfig
+    config: MineGANConfig
+
+    def __init__(self, config: MineGANConfig, task: Task):
+        super().__init__(config, task)
+        if len(task.domains) != 1:
+            raise ValueError(f"mines for one target, got {len(task.domains)} domains ({', '.join(task.domains)}); "
+                             "give images of one kind")  # fmt: skip
+        self.M = nn.ModuleList(Miner(config.miner, config.pixel_norm) for _ in range(config.family))
+        self.G, self.D = Family(config, task), critic(config.gan, task)
+        self.selector = Selector(config.family)
+        if config.mining == 1:
+            self.frozen = ("G",)  # type: ignore[misc]
+
+    def sources(self) -> Sequence[Path]:
+        """The pretrained GANs.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not self.config.sources:
+            raise ValueError(
+                "mines pretrained generators: name their model folders with --method.sources DIR [DIR ...]"
+            )
+        return tuple(path for path in self.config.sources if path != RANDOM)
+
+    def adopt(self, models: Sequence[Method]) -> None:
+        """Take the generators of the sources, and the critic of the first; which one hardly matters (A.2.4).
+
+        Raises:
+            ValueError: a source is of another kind, or of other networks, sizes or labels.
+        """
+        for own, model in zip(self.G, models, strict=True) if models else ():
+            if not isinstance(model, TransferGAN):
+                raise ValueError(f"a source must be a GAN, got {model.paper}")
+            model.need_like(self.config.gan, self.task)
+            if model.classes != self.config.labels:
+                raise ValueError(f"the source has {model.classes} labels, not {self.config.labels}; "
+                                 f"add --method.labels {model.classes}")  # fmt: skip
+            own.load_state_dict(model.G.state_dict())
+        if models:
+            state = models[0].D.state_dict()  # type: ignore[union-attr, operator]
+            self.D.load_state_dict({key: v for key, v in state.items() if not key.startswith("aux")})
+
+    def supersamples(self, count: int, device: torch.device) -> Tensor:
+        """G_i(M_i(u_i)), one of each generator a supersample: [N, K, C, H, W] for `count` K of them (3.3.3)."""
+        u = torch.randn(len(self.M), count, self.config.miner[0], device=device)
+        return torch.stack([self.G(miner(u[i]), i) for i, miner in enumerate(self.M)])
+
+    def judged(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """max_i D(y_i) and the i of it, each [K], of supersamples [N, K, C, H, W]."""
+        best = self.D(y.flatten(0, 1))[0].view(y.shape[:2]).max(0)
+        return best.values, best.indices
+
+    def d_losses(self, batch: Batch) -> Losses:
+        """Eq. 3.5 (Eq. 3.3 with one generator): real against the winner of each supersample."""
+        x = batch.image
+        y = self.supersamples(len(x), x.device)
+        best, winner = self.judged(y)
+        chosen = y[winner, torch.arange(len(x), device=x.device)]
+        return {
+            "gan": wasserstein_critic(self.D(x)[0], best),
+            "gp": gradient_penalty(lambda i: self.D(i)[0], x, chosen),
+        }
+
+    def g_losses(self, batch: Batch) -> Losses:
+        """Eq. 3.6 (Eq. 3.4 with one generator); the gradient reaches the winners alone."""
+        best, winner = self.judged(self.supersamples(len(batch.image), batch.image.device))
+        self.selector.record(winner)
+        return {"gan": wasserstein_generator(best)}
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam each for miners, generators (if they are ever tuned) and critic."""
+        adam = partial(Adam, lr=self.config.lr, betas=self.config.betas, fused=True)
+        found: dict[str, Optimizer] = {"M": adam(self.M.parameters()), "D": adam(self.D.parameters())}
+        return found | ({"G": adam(self.G.parameters())} if self.config.mining < 1 else {})
+
+    def stages(self, steps: int) -> list[Stage]:
+        """Mining with the generators fixed (3.3.2), then fine-tuning of miners and generators (3.3.4)."""
+        c = self.config
+        first = steps if c.mining == 1 else min(max(1, round(c.mining * steps)), steps - 1)
+        d = Phase(name="D", updates=["D"], losses=self.d_losses, weights={"gan": 1, "gp": c.w_gp})
+        m = Phase(name="M", updates=["M"], losses=self.g_losses, weights={"gan": 1}, every=c.n_critic)
+        g = Phase(name="G", updates=["M", "G"], losses=self.g_losses, weights={"gan": 1}, every=c.n_critic)
+        found = [Stage(name="mine", steps=first, phases=[d, m])]
+        return found + ([Stage(name="finetune", steps=steps - first, phases=[d, g])] if first < steps else [])
+
+    def settle(self, nets: Mapping[str, nn.Module]) -> None:
+        """Collect the statistics of batch norm of each generator, from what its miner gives it."""
+        random = torch.Generator().manual_seed(0)
+        for i, miner in enumerate(nets["M"].children()):
+            device = next(miner.parameters()).device
+            noise = [torch.randn(BATCH, self.config.miner[0], generator=random).to(device) for _ in range(BATCHES)]
+            collect_statistics(_Member(nets["G"], i), [(miner(u), None) for u in noise])
+
+    def sampler(self, nets: Mapping[str, nn.Module]) -> GeneratorCore:
+        """Miners, generators and selector."""
+        return MineGANCore(nets["M"], nets["G"], nets["selector"], self.config.miner[0])
+
+
+class _Member(nn.Module):
+    """One of the family, as a generator."""
+
+    def __init__(self, G: nn.Module, which: int):
+        super().__init__()
+        self.G, self.which = G, which
+
+    def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
+        return self.G(z, self.which)
+
+
+class MineGANCore(GeneratorCore):
+    """Miners, generators and selector behind the sampler's interface."""
+
+    def __init__(self, M: nn.Module, G: nn.Module, selector: nn.Module, u_dim: int):
+        super().__init__()
+        self.M, self.G, self.selector, self.noise_dim = M, G, selector, u_dim + 1
+
+    def sample_noise(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """u ~ N(0, I), and a uniform number that chooses the generator."""
+        u = torch.randn(count, self.noise_dim - 1, generator=generator)
+        return torch.cat([u, torch.rand(count, 1, generator=generator)], 1)
+
+    def forward(self, u: Tensor, c: Tensor) -> Tensor:
+        """G_i(M_i(u)) with i drawn by the selector's probabilities."""
+        borders = self.selector.probabilities().cumsum(0)[:-1]  # type: ignore[operator]
+        which = torch.bucketize(u[:, -1].contiguous(), borders, right=True)
+        images: list[Tensor] = []
+        places: list[Tensor] = []
+        for i, miner in enumerate(self.M.children()):
+            rows = (which == i).nonzero()[:, 0]
+            if len(rows):
+                images.append(self.G(miner(u[rows, :-1]), i))
+                places.append(rows)
+        return torch.cat(images)[torch.cat(places).argsort()]

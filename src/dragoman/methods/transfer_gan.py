@@ -1,0 +1,172 @@
+"""TransferGAN: a GAN for a domain with few images that starts from one trained on many."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from dragoman.config import Config
+from dragoman.data.batch import Batch, Task
+from dragoman.engine.method import Losses, Method, Phase, Stage
+from dragoman.inference.sampler import GeneratorCore
+from dragoman.losses.gan import wasserstein_critic, wasserstein_generator
+from dragoman.losses.penalties import gradient_penalty
+from dragoman.nets.gan import BATCH, BATCHES, GANConfig, classes, critic, generator
+from dragoman.nets.wgan_resnet import conditional_from
+from dragoman.nn.statistics_norm import collect_statistics
+
+
+class TransferGANConfig(Config):
+    """TransferGAN; defaults are the published values. Without a source it is WGAN-GP from scratch."""
+
+    gan: GANConfig = GANConfig()
+    """The networks; those of the source must be the same."""
+    source: Path | None = None
+    """Model folder of the pretrained GAN; none for training from scratch."""
+    transfer: Literal["both", "generator", "discriminator"] = "both"
+    """What starts from the source (Table 2.1)."""
+    n_critic: int = Field(5, ge=1)
+    """D is updated this many times as often as G."""
+    w_gp: float = Field(10, ge=0)
+    """lambda of Eq. 2.3."""
+    w_cls_d: float = Field(1, ge=0)
+    """alpha_D, Eq. 2.8."""
+    w_cls_g: float = Field(1, ge=0)
+    """alpha_G, Eq. 2.7."""
+    lr: float = Field(1e-4, gt=0)
+    """Learning rate."""
+    betas: tuple[float, float] = (0.0, 0.9)
+    """Of Adam."""
+
+
+class TransferGAN(Method):
+    """Transferring GANs: generating images from limited data. Several domains make it an AC-GAN (thesis 2.4)."""
+
+    paper = "Wang et al., Transferring GANs: Generating Images from Limited Data, ECCV 2018; thesis ch. 2"
+    needs = "images of one or more domains, and a model trained on many images to start from"
+    ema = ("G",)
+    generates = True
+    config_type = TransferGANConfig
+    config: TransferGANConfig
+
+    def __init__(self, config: TransferGANConfig, task: Task):
+        super().__init__(config, task)
+        if not task.exclusive:
+            raise ValueError(f"needs domains, got attributes ({', '.join(task.domains)}); put the images into folders")
+        self.G, self.D = generator(config.gan, task), critic(config.gan, task)
+        self.classes = classes(task)
+
+    def sources(self) -> Sequence[Path]:
+        """The pretrained GAN."""
+        return () if self.config.source is None else (self.config.source,)
+
+    def adopt(self, models: Sequence[Method]) -> None:
+        """Start G and D from the source (2.3.4); an unconditional one also starts a conditional GAN (2.4.1).
+
+        Raises:
+            ValueError: the source is of another kind, or of other networks or domains.
+        """
+        for model in models:
+            if not isinstance(model, TransferGAN):
+                raise ValueError(f"the source {self.config.source} must be a GAN, got {model.paper}")
+            model.need_like(self.config.gan, self.task)
+            if model.classes not in (0, self.classes):
+                raise ValueError(f"the source has {model.classes} domains, these data {len(self.task.domains)}; "
+                                 "take an unconditional source, or as many domains")  # fmt: skip
+            if self.config.transfer != "discriminator":
+                if self.classes and not model.classes:
+                    conditional_from(model.G.state_dict(), self.G, "concat" if self.config.gan.appended else "bnorm")
+                else:
+                    self.G.load_state_dict(model.G.state_dict())
+            if self.config.transfer != "generator":
+                theirs = model.D.state_dict()
+                head = {key: v for key, v in self.D.state_dict().items() if key not in theirs}  # stays random
+                self.D.load_state_dict(head | theirs)
+
+    def need_like(self, gan: GANConfig, task: Task) -> None:
+        """Raise ValueError unless this source has the networks and images of a target."""
+        skipped = set() if self.classes else {"condition"}  # an unconditional GAN has none yet
+        for name in set(GANConfig.model_fields) - skipped:
+            if (own := getattr(self.config.gan, name)) != (wanted := getattr(gan, name)):
+                flag = f"--method.gan.{name.replace('_', '-')}"
+                raise ValueError(f"the source has gan.{name} {own}, not {wanted}; add {flag} {own}")
+        for name in ("size", "channels"):
+            if (own := getattr(self.task, name)) != (wanted := getattr(task, name)):
+                raise ValueError(f"the source makes images of {name} {own}, not {wanted}; add --data.{name} {own}")
+
+    def _fake(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Images of uniformly drawn domains, and their codes [N, K]."""
+        domains = torch.randint(len(self.task.domains), (count,), device=device)
+        c = nn.functional.one_hot(domains, len(self.task.domains)).float()
+        return self.G(torch.randn(count, self.config.gan.z_dim, device=device), c), c
+
+    def d_losses(self, batch: Batch) -> Losses:
+        """Eqs. 2.3 and 2.8."""
+        x = batch.image
+        y, _ = self._fake(len(x), x.device)
+        real, logits = self.D(x)
+        losses = {
+            "gan": wasserstein_critic(real, self.D(y)[0]),  # Eq. 2.3
+            "gp": gradient_penalty(lambda i: self.D(i)[0], x, y),  # Eq. 2.3
+        }
+        if logits is not None:
+            losses["cls"] = nn.functional.cross_entropy(logits.float(), batch.label.argmax(1))  # Eq. 2.8
+        return losses
+
+    def g_losses(self, batch: Batch) -> Losses:
+        """Eqs. 2.4 and 2.7."""
+        y, c = self._fake(len(batch.image), batch.image.device)
+        value, logits = self.D(y)
+        losses = {"gan": wasserstein_generator(value)}  # Eq. 2.4
+        if logits is not None:
+            losses["cls"] = nn.functional.cross_entropy(logits.float(), c.argmax(1))  # Eq. 2.7
+        return losses
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam each; that of the source is not restored (2.3.4)."""
+        adam = partial(Adam, lr=self.config.lr, betas=self.config.betas, fused=True)
+        return {"G": adam(self.G.parameters()), "D": adam(self.D.parameters())}
+
+    def stages(self, steps: int) -> list[Stage]:
+        """D at every step, G at every n_critic-th."""
+        c, both = self.config, self.classes > 0
+        return [
+            Stage(name="train", steps=steps, phases=[
+                Phase(name="D", updates=["D"], losses=self.d_losses,
+                      weights={"gan": 1, "gp": c.w_gp} | ({"cls": c.w_cls_d} if both else {})),
+                Phase(name="G", updates=["G"], losses=self.g_losses, every=c.n_critic,
+                      weights={"gan": 1} | ({"cls": c.w_cls_g} if both else {})),
+            ])
+        ]  # fmt: skip
+
+    def settle(self, nets: Mapping[str, nn.Module]) -> None:
+        """Collect the statistics of G's batch norms, so that an image does not depend on its batch."""
+        random = torch.Generator().manual_seed(0)
+        device, codes = next(nets["G"].parameters()).device, torch.eye(len(self.task.domains))
+        batches = [
+            (torch.randn(BATCH, self.config.gan.z_dim, generator=random).to(device),
+             codes[torch.arange(BATCH) % len(codes)].to(device))
+            for _ in range(BATCHES)
+        ]  # fmt: skip
+        collect_statistics(nets["G"], batches)
+
+    def sampler(self, nets: Mapping[str, nn.Module]) -> GeneratorCore:
+        """G."""
+        return GANCore(nets["G"], self.config.gan.z_dim)
+
+
+class GANCore(GeneratorCore):
+    """G behind the sampler's interface."""
+
+    def __init__(self, G: nn.Module, noise_dim: int):
+        super().__init__()
+        self.G, self.noise_dim = G, noise_dim
+
+    def forward(self, u: Tensor, c: Tensor) -> Tensor:
+        """G(u, c)."""
+        return self.G(u, c)
