@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dragoman.losses.gan import (
+    hinge_discriminator,
     least_squares_discriminator,
     least_squares_generator,
     wasserstein_critic,
@@ -55,3 +56,12 @@ def test_least_squares_are_distances_to_one_for_real_and_zero_for_fake(shape):
     expected = sum((v - 1) ** 2 for v in r) / len(r) + sum(v**2 for v in f) / len(f)
     assert least_squares_discriminator(real, fake).item() == pytest.approx(expected, rel=1e-6)
     assert least_squares_generator(fake).item() == pytest.approx(sum((v - 1) ** 2 for v in f) / len(f), rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 1, 2, 2)])
+def test_hinge_counts_only_what_is_within_the_margin(shape):
+    torch.manual_seed(3)
+    real, fake, r, f = _scores(shape)
+    expected = sum(max(0, 1 - v) for v in r) / len(r) + sum(max(0, 1 + v) for v in f) / len(f)
+    assert hinge_discriminator(real, fake).item() == pytest.approx(expected, rel=1e-6)
+    assert hinge_discriminator(torch.full((3,), 1.5), torch.full((3,), -1.0)) == 0

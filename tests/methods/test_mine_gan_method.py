@@ -161,3 +161,35 @@ def test_samples_come_from_the_generators_as_often_as_the_selector_says():
     for u, image in zip(noise, images, strict=True):
         i = int(u[-1] >= 0.5)
         torch.testing.assert_close(method.G[i](method.M[i](u[None, :-1]))[0], image, rtol=1e-4, atol=1e-5)
+
+
+def test_a_biggan_is_mined_for_noise_and_class_embedding():
+    """Fig. 3.2: G(M^c(u), M^z(u)); the discriminator does without the projection (A.2.1)."""
+    torch.manual_seed(0)
+    gan = GANConfig(network="biggan", width=2, z_dim=8, embed_dim=5)
+    config = MineGANConfig(gan=gan, sources=(RANDOM,), labels=3, miner=(4, 8), miner_c=(4, 5))
+    method = MineGAN(config, Task(domains=("images",), size=32)).eval()
+    b = Batch(image=torch.rand(6, 3, 32, 32) * 2 - 1, label=torch.ones(6, 1))
+    torch.manual_seed(3)
+    losses = method.d_losses(b)
+    torch.manual_seed(3)
+    u = torch.randn(1, 6, 4)[0]
+    y = method.G[0](method.M[0](u), embedding=method.C[0](u))
+    expected = (1 - method.D(b.image)[0]).relu().mean() + (1 + method.D(y)[0]).relu().mean()
+    assert losses.keys() == {"gan"}
+    torch.testing.assert_close(losses["gan"], expected)
+    method.g_losses(b)["gan"].backward()
+    assert all(p.grad is not None and p.grad.any() for p in [*method.M.parameters(), *method.C.parameters()])
+    source = TransferGAN(TransferGANConfig(gan=gan), Task(domains=("a", "b", "c"), size=32))
+    method.adopt([source])
+    assert equal(method.G[0], source.G)
+    assert torch.equal(method.D.blocks[0].conv1.parametrizations.weight.original,
+                       source.D.blocks[0].conv1.parametrizations.weight.original)  # fmt: skip
+    with torch.no_grad():
+        method.settle(dict(method.named_children()))
+    sampler = Sampler(method.sampler(dict(method.named_children())), method.task)
+    assert sampler.generate(sampler.codes([0, 1]), [0, 1]).shape == (2, 3, 32, 32)
+    with pytest.raises(ValidationError, match=r"miner_c \(4, 6\) must lead from miner's 4 to gan.embed_dim, 5"):
+        MineGANConfig(gan=gan, miner=(4, 8), miner_c=(4, 6))
+    with pytest.raises(ValidationError, match=r"miner_c is for gan.network biggan"):
+        MineGANConfig(gan=GAN, miner=(4, 6), miner_c=(4, 5))

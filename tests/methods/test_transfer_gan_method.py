@@ -31,7 +31,8 @@ def batch(task: Task) -> Batch:
 
 def test_defaults_are_the_published_values():
     assert TransferGANConfig().model_dump() == {
-        "gan": {"network": "wgan_resnet", "width": 64, "z_dim": 128, "condition": "bnorm"}, "source": None,
+        "gan": {"network": "wgan_resnet", "width": 64, "z_dim": 128, "condition": "bnorm", "embed_dim": 128},
+        "source": None,
         "transfer": "both", "n_critic": 5, "w_gp": 10, "w_cls_d": 1, "w_cls_g": 1, "lr": 1e-4, "betas": (0.0, 0.9),
     }  # fmt: skip
     paper = recipes.paper()
@@ -145,3 +146,41 @@ def test_statistics_are_settled_so_that_an_image_is_the_same_in_any_batch():
     method.settle(nets)  # the same noise every time
     after = [norm.mean for norm in method.G.modules() if hasattr(norm, "count")]
     torch.testing.assert_close(after, before)
+
+
+@pytest.mark.parametrize("task", [ONE, THREE])
+@pytest.mark.parametrize("network", ["sngan", "biggan"])
+def test_hinge_networks_see_the_label_in_place_of_a_penalty(network, task):
+    torch.manual_seed(0)
+    gan = GANConfig(network=network, width=2, z_dim=8, embed_dim=5)
+    method, b = TransferGAN(TransferGANConfig(gan=gan), task), batch(task)
+    method.eval()  # spectral norm stands still
+    torch.manual_seed(3)
+    losses = method.d_losses(b) | {"g": method.g_losses(b)["gan"]}
+    torch.manual_seed(3)
+    label = None if task is ONE else b.label
+    found = {}
+    for _ in range(2):
+        c = torch.eye(len(task.domains))[torch.randint(len(task.domains), (5,))]
+        fake = method.D(method.G(torch.randn(5, 8), c), None if task is ONE else c)[0]
+        real = method.D(b.image, label)[0]
+        found.setdefault("gan", (1 - real).relu().mean() + (1 + fake).relu().mean())
+        found["g"] = -fake.mean()
+    assert losses.keys() == found.keys()
+    for name, value in found.items():
+        torch.testing.assert_close(losses[name], value, msg=name)
+    d, g = method.stages(10)[0].phases
+    assert (d.weights, g.weights) == ({"gan": 1}, {"gan": 1})
+    with torch.no_grad():
+        method.settle(dict(method.named_children()))
+    sampler = Sampler(method.sampler(dict(method.named_children())), task)
+    assert sampler.generate(sampler.codes([0, 1]), [0, 1]).shape == (2, 3, 32, 32)
+
+
+def test_a_biggan_needs_a_source_of_as_many_domains():
+    gan = GANConfig(network="biggan", width=2, z_dim=8, embed_dim=5)
+    source, target = (TransferGAN(TransferGANConfig(gan=gan), task) for task in (THREE, THREE))
+    target.adopt([source])
+    assert equal(target.G, source.G) and equal(target.D, source.D)
+    with pytest.raises(ValueError, match="a biggan source has an embedding of its 1 domains; take one of 3"):
+        target.adopt([TransferGAN(TransferGANConfig(gan=gan), ONE)])

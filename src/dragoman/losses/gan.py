@@ -21,3 +21,11 @@ def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 def least_squares_generator(fake: Tensor) -> Tensor:
     """E[(D(fake) - 1)^2], minimised by the generator."""
     return (fake.float() - 1).square().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Lim and Ye 2017; SNGAN, BigGAN), minimised by D.
+
+    The generator then minimises -E[D(fake)], `wasserstein_generator`.
+    """
+    return (1 - real.float()).relu().mean() + (1 + fake.float()).relu().mean()

@@ -13,7 +13,7 @@ from dragoman.config import Config
 from dragoman.data.batch import Batch, Task
 from dragoman.engine.method import Losses, Method, Phase, Stage
 from dragoman.inference.sampler import GeneratorCore
-from dragoman.losses.gan import wasserstein_critic, wasserstein_generator
+from dragoman.losses.gan import hinge_discriminator, wasserstein_critic, wasserstein_generator
 from dragoman.losses.penalties import gradient_penalty
 from dragoman.methods.transfer_gan import TransferGAN
 from dragoman.nets.gan import BATCH, BATCHES, GANConfig, critic, generator
@@ -35,9 +35,11 @@ class MineGANConfig(Config):
     sources: tuple[Path, ...] = ()
     """Model folders of the pretrained GANs; D starts from the first one's. `random` is one that learnt nothing."""
     labels: int = Field(0, ge=0)
-    """Domains of a conditional source, each of which then counts as a generator (A.2.2); 0 for unconditional ones."""
+    """Domains of a conditional source, each of which then counts as a generator (A.2.2), unless it is a biggan."""
     miner: tuple[int, ...] = (128, 128, 128)
     """Widths of the miner: of its input u, of each layer in between, of z."""
+    miner_c: tuple[int, ...] = ()
+    """The same of M^c, from u to the class embedding; for biggan, and only for it (Fig. 3.2)."""
     pixel_norm: bool = False
     """Whether pixel norm follows each ReLU of the miner (Progressive GAN)."""
     mining: float = Field(0.5, gt=0, le=1)
@@ -55,8 +57,16 @@ class MineGANConfig(Config):
     def _consistent(self) -> "MineGANConfig":
         if len(self.miner) < 2 or self.miner[-1] != self.gan.z_dim:
             raise ValueError(f"miner {self.miner} must end with gan.z_dim, {self.gan.z_dim}")
-        if self.labels and len(self.sources) > 1:
+        big = self.gan.network == "biggan"
+        if self.labels and len(self.sources) > 1 and not big:
             raise ValueError("the labels of a conditional source are the generators: name one source, or labels 0")
+        if big and (
+            len(self.miner_c) < 2 or (self.miner_c[0], self.miner_c[-1]) != (self.miner[0], self.gan.embed_dim)
+        ):
+            raise ValueError(f"miner_c {self.miner_c} must lead from miner's {self.miner[0]} to gan.embed_dim, "
+                             f"{self.gan.embed_dim}")  # fmt: skip
+        if self.miner_c and not big:
+            raise ValueError("miner_c is for gan.network biggan; leave it out")
         return self
 
     @property
@@ -67,7 +77,7 @@ class MineGANConfig(Config):
     @property
     def family(self) -> int:
         """N: generators, or labels."""
-        return self.labels or self.generators
+        return self.generators if self.gan.network == "biggan" else self.labels or self.generators
 
 
 class Selector(nn.Module):
@@ -105,12 +115,20 @@ class Family(nn.ModuleList):
         super().__init__(generator(config.gan, source) for _ in range(config.generators))
         self.labels = config.labels
 
-    def forward(self, z: Tensor, which: int) -> Tensor:
-        """Noise [K, Z] to images [K, C, H, W] of one member of the family."""
+    def forward(self, z: Tensor, which: int, embedding: Tensor | None = None) -> Tensor:
+        """Noise [K, Z], of a biggan also class embeddings, to images [K, C, H, W] of one member of the family."""
+        if embedding is not None:
+            return self[which](z, embedding=embedding)
         if not self.labels:
             return self[which](z)
         label = torch.eye(self.labels, device=z.device)[which]
         return self[0](z, label.expand(len(z), -1))
+
+
+def mined(nets: Mapping[str, nn.Module], u: Tensor, which: int) -> Tensor:
+    """G_i(M_i(u)), or G_i(M_i^c(u), M_i^z(u)) of a biggan: noise [K, U] to images [K, C, H, W]."""
+    miners, embedders = (list(nets[name].children()) for name in ("M", "C"))
+    return nets["G"](miners[which](u), which, embedders[which](u) if embedders else None)
 
 
 class MineGAN(Method):
@@ -118,7 +136,7 @@ class MineGAN(Method):
 
     paper = "Wang et al., MineGAN: Effective Knowledge Transfer from GANs to Target Domains with Few Images, CVPR 2020"
     needs = "few images of one kind, and one or more models trained on many images"
-    ema = ("M", "G")
+    ema = ("M", "C", "G")
     generates = True
     config_type = MineGANConfig
     config: MineGANConfig
@@ -129,6 +147,7 @@ class MineGAN(Method):
             raise ValueError(f"mines for one target, got {len(task.domains)} domains ({', '.join(task.domains)}); "
                              "give images of one kind")  # fmt: skip
         self.M = nn.ModuleList(Miner(config.miner, config.pixel_norm) for _ in range(config.family))
+        self.C = nn.ModuleList(Miner(config.miner_c) for _ in range(config.family if config.miner_c else 0))
         self.G, self.D = Family(config, task), critic(config.gan, task)
         self.selector = Selector(config.family)
         if config.mining == 1:
@@ -162,12 +181,15 @@ class MineGAN(Method):
             own.load_state_dict(model.G.state_dict())
         if models:
             state = models[0].D.state_dict()  # type: ignore[union-attr, operator]
-            self.D.load_state_dict({key: v for key, v in state.items() if not key.startswith("aux")})
+            heads = ("aux", "embedding")  # of labels, which the target has not
+            theirs = {key: v for key, v in state.items() if not key.startswith(heads)}
+            self.D.load_state_dict(self.D.state_dict() | theirs)
 
     def supersamples(self, count: int, device: torch.device) -> Tensor:
         """G_i(M_i(u_i)), one of each generator a supersample: [N, K, C, H, W] for `count` K of them (3.3.3)."""
         u = torch.randn(len(self.M), count, self.config.miner[0], device=device)
-        return torch.stack([self.G(miner(u[i]), i) for i, miner in enumerate(self.M)])
+        nets = dict(self.named_children())
+        return torch.stack([mined(nets, u[i], i) for i in range(len(self.M))])
 
     def judged(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """max_i D(y_i) and the i of it, each [K], of supersamples [N, K, C, H, W]."""
@@ -180,10 +202,10 @@ class MineGAN(Method):
         y = self.supersamples(len(x), x.device)
         best, winner = self.judged(y)
         chosen = y[winner, torch.arange(len(x), device=x.device)]
-        return {
-            "gan": wasserstein_critic(self.D(x)[0], best),
-            "gp": gradient_penalty(lambda i: self.D(i)[0], x, chosen),
-        }
+        real = self.D(x)[0]
+        if self.config.gan.hinge:
+            return {"gan": hinge_discriminator(real, best)}
+        return {"gan": wasserstein_critic(real, best), "gp": gradient_penalty(lambda i: self.D(i)[0], x, chosen)}
 
     def g_losses(self, batch: Batch) -> Losses:
         """Eq. 3.6 (Eq. 3.4 with one generator); the gradient reaches the winners alone."""
@@ -194,14 +216,17 @@ class MineGAN(Method):
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam each for miners, generators (if they are ever tuned) and critic."""
         adam = partial(Adam, lr=self.config.lr, betas=self.config.betas, fused=True)
-        found: dict[str, Optimizer] = {"M": adam(self.M.parameters()), "D": adam(self.D.parameters())}
+        found: dict[str, Optimizer] = {
+            "M": adam([*self.M.parameters(), *self.C.parameters()]), "D": adam(self.D.parameters()),
+        }  # fmt: skip
         return found | ({"G": adam(self.G.parameters())} if self.config.mining < 1 else {})
 
     def stages(self, steps: int) -> list[Stage]:
         """Mining with the generators fixed (3.3.2), then fine-tuning of miners and generators (3.3.4)."""
         c = self.config
         first = steps if c.mining == 1 else min(max(1, round(c.mining * steps)), steps - 1)
-        d = Phase(name="D", updates=["D"], losses=self.d_losses, weights={"gan": 1, "gp": c.w_gp})
+        penalty: dict[str, float] = {} if c.gan.hinge else {"gp": c.w_gp}
+        d = Phase(name="D", updates=["D"], losses=self.d_losses, weights={"gan": 1.0} | penalty)
         m = Phase(name="M", updates=["M"], losses=self.g_losses, weights={"gan": 1}, every=c.n_critic)
         g = Phase(name="G", updates=["M", "G"], losses=self.g_losses, weights={"gan": 1}, every=c.n_critic)
         found = [Stage(name="mine", steps=first, phases=[d, m])]
@@ -210,33 +235,34 @@ class MineGAN(Method):
     def settle(self, nets: Mapping[str, nn.Module]) -> None:
         """Collect the statistics of batch norm of each generator, from what its miner gives it."""
         random = torch.Generator().manual_seed(0)
-        for i, miner in enumerate(nets["M"].children()):
-            device = next(miner.parameters()).device
+        device = next(nets["M"].parameters()).device
+        for i in range(len(self.M)):
             noise = [torch.randn(BATCH, self.config.miner[0], generator=random).to(device) for _ in range(BATCHES)]
-            collect_statistics(_Member(nets["G"], i), [(miner(u), None) for u in noise])
+            collect_statistics(_Member(nets, i), [(u, None) for u in noise])
 
     def sampler(self, nets: Mapping[str, nn.Module]) -> GeneratorCore:
         """Miners, generators and selector."""
-        return MineGANCore(nets["M"], nets["G"], nets["selector"], self.config.miner[0])
+        return MineGANCore(nets, self.config.miner[0])
 
 
 class _Member(nn.Module):
-    """One of the family, as a generator."""
+    """One of the family and its miner, as a generator."""
 
-    def __init__(self, G: nn.Module, which: int):
+    def __init__(self, nets: Mapping[str, nn.Module], which: int):
         super().__init__()
-        self.G, self.which = G, which
+        self.nets, self.which = nn.ModuleDict({name: nets[name] for name in ("M", "C", "G")}), which
 
-    def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
-        return self.G(z, self.which)
+    def forward(self, u: Tensor, c: Tensor | None) -> Tensor:
+        return mined(dict(self.nets.items()), u, self.which)
 
 
 class MineGANCore(GeneratorCore):
     """Miners, generators and selector behind the sampler's interface."""
 
-    def __init__(self, M: nn.Module, G: nn.Module, selector: nn.Module, u_dim: int):
+    def __init__(self, nets: Mapping[str, nn.Module], u_dim: int):
         super().__init__()
-        self.M, self.G, self.selector, self.noise_dim = M, G, selector, u_dim + 1
+        self.nets = nn.ModuleDict({name: nets[name] for name in ("M", "C", "G")})
+        self.selector, self.noise_dim = nets["selector"], u_dim + 1
 
     def sample_noise(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """u ~ N(0, I), and a uniform number that chooses the generator."""
@@ -245,13 +271,14 @@ class MineGANCore(GeneratorCore):
 
     def forward(self, u: Tensor, c: Tensor) -> Tensor:
         """G_i(M_i(u)) with i drawn by the selector's probabilities."""
+        nets = dict(self.nets.items())
         borders = self.selector.probabilities().cumsum(0)[:-1]  # type: ignore[operator]
         which = torch.bucketize(u[:, -1].contiguous(), borders, right=True)
         images: list[Tensor] = []
         places: list[Tensor] = []
-        for i, miner in enumerate(self.M.children()):
+        for i in range(len(list(nets["M"].children()))):
             rows = (which == i).nonzero()[:, 0]
             if len(rows):
-                images.append(self.G(miner(u[rows, :-1]), i))
+                images.append(mined(nets, u[rows, :-1], i))
                 places.append(rows)
         return torch.cat(images)[torch.cat(places).argsort()]

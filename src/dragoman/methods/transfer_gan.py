@@ -14,9 +14,9 @@ from dragoman.config import Config
 from dragoman.data.batch import Batch, Task
 from dragoman.engine.method import Losses, Method, Phase, Stage
 from dragoman.inference.sampler import GeneratorCore
-from dragoman.losses.gan import wasserstein_critic, wasserstein_generator
+from dragoman.losses.gan import hinge_discriminator, wasserstein_critic, wasserstein_generator
 from dragoman.losses.penalties import gradient_penalty
-from dragoman.nets.gan import BATCH, BATCHES, GANConfig, classes, critic, generator
+from dragoman.nets.gan import BATCH, BATCHES, GANConfig, classes, critic, generator, judge
 from dragoman.nets.wgan_resnet import conditional_from
 from dragoman.nn.statistics_norm import collect_statistics
 
@@ -78,6 +78,9 @@ class TransferGAN(Method):
             if model.classes not in (0, self.classes):
                 raise ValueError(f"the source has {model.classes} domains, these data {len(self.task.domains)}; "
                                  "take an unconditional source, or as many domains")  # fmt: skip
+            if self.config.gan.network == "biggan" and model.classes != self.classes:
+                raise ValueError(f"a biggan source has an embedding of its {len(model.task.domains)} domains; "
+                                 f"take one of {len(self.task.domains)}")  # fmt: skip
             if self.config.transfer != "discriminator":
                 if self.classes and not model.classes:
                     conditional_from(model.G.state_dict(), self.G, "concat" if self.config.gan.appended else "bnorm")
@@ -107,13 +110,17 @@ class TransferGAN(Method):
 
     def d_losses(self, batch: Batch) -> Losses:
         """Eqs. 2.3 and 2.8."""
-        x = batch.image
-        y, _ = self._fake(len(x), x.device)
-        real, logits = self.D(x)
-        losses = {
-            "gan": wasserstein_critic(real, self.D(y)[0]),  # Eq. 2.3
-            "gp": gradient_penalty(lambda i: self.D(i)[0], x, y),  # Eq. 2.3
-        }
+        x, gan = batch.image, self.config.gan
+        y, c = self._fake(len(x), x.device)
+        real, logits = judge(self.D, gan, x, batch.label if self.classes else None)
+        fake, _ = judge(self.D, gan, y, c if self.classes else None)
+        if gan.hinge:
+            losses = {"gan": hinge_discriminator(real, fake)}
+        else:
+            losses = {
+                "gan": wasserstein_critic(real, fake),  # Eq. 2.3
+                "gp": gradient_penalty(lambda i: self.D(i)[0], x, y),  # Eq. 2.3
+            }
         if logits is not None:
             losses["cls"] = nn.functional.cross_entropy(logits.float(), batch.label.argmax(1))  # Eq. 2.8
         return losses
@@ -121,7 +128,7 @@ class TransferGAN(Method):
     def g_losses(self, batch: Batch) -> Losses:
         """Eqs. 2.4 and 2.7."""
         y, c = self._fake(len(batch.image), batch.image.device)
-        value, logits = self.D(y)
+        value, logits = judge(self.D, self.config.gan, y, c if self.classes else None)
         losses = {"gan": wasserstein_generator(value)}  # Eq. 2.4
         if logits is not None:
             losses["cls"] = nn.functional.cross_entropy(logits.float(), c.argmax(1))  # Eq. 2.7
@@ -134,11 +141,13 @@ class TransferGAN(Method):
 
     def stages(self, steps: int) -> list[Stage]:
         """D at every step, G at every n_critic-th."""
-        c, both = self.config, self.classes > 0
+        c, gan = self.config, self.config.gan
+        both = self.classes > 0 and not gan.hinge
+        penalty = {} if gan.hinge else {"gp": c.w_gp}
         return [
             Stage(name="train", steps=steps, phases=[
                 Phase(name="D", updates=["D"], losses=self.d_losses,
-                      weights={"gan": 1, "gp": c.w_gp} | ({"cls": c.w_cls_d} if both else {})),
+                      weights={"gan": 1} | penalty | ({"cls": c.w_cls_d} if both else {})),
                 Phase(name="G", updates=["G"], losses=self.g_losses, every=c.n_critic,
                       weights={"gan": 1} | ({"cls": c.w_cls_g} if both else {})),
             ])

@@ -3,11 +3,11 @@
 from typing import Literal
 
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from dragoman.config import Config
 from dragoman.data.batch import Task
-from dragoman.nets import wgan_mnist, wgan_resnet
+from dragoman.nets import biggan, sngan, wgan_mnist, wgan_resnet
 
 BATCHES, BATCH = 16, 64
 """Of noise, from which the statistics of batch norm are collected when networks leave."""
@@ -16,19 +16,26 @@ BATCHES, BATCH = 16, 64
 class GANConfig(Config):
     """Generator and critic; a model that starts from another must have the same."""
 
-    network: Literal["wgan_resnet", "wgan_mnist"] = "wgan_resnet"
-    """wgan_resnet for 32 and 64 pixels, wgan_mnist for 28."""
+    network: Literal["wgan_resnet", "wgan_mnist", "sngan", "biggan"] = "wgan_resnet"
+    """wgan_resnet for 32 and 64 pixels, wgan_mnist for 28; sngan and biggan for 32, 64 and 128, with hinge losses."""
     width: int = Field(64, ge=1)
     """Channels before the generator's last convolution, and after the critic's first."""
     z_dim: int = Field(128, ge=1)
     """Length of z."""
     condition: Literal["bnorm", "concat"] = "bnorm"
-    """How several domains are told apart: a batch norm for each, or the code appended to z (wgan_mnist: always)."""
+    """How wgan_resnet tells several domains apart: a batch norm for each, or the code appended to z."""
+    embed_dim: int = Field(128, ge=1)
+    """Length of biggan's class embedding."""
 
     @property
     def appended(self) -> bool:
         """Whether the code is appended to z."""
-        return self.network == "wgan_mnist" or self.condition == "concat"
+        return self.network == "wgan_mnist" or (self.network == "wgan_resnet" and self.condition == "concat")
+
+    @property
+    def hinge(self) -> bool:
+        """Whether it is trained with hinge losses and spectral norm, instead of WGAN-GP."""
+        return self.network in ("sngan", "biggan")
 
 
 def classes(task: Task) -> int:
@@ -42,20 +49,37 @@ def generator(config: GANConfig, task: Task) -> nn.Module:
     Raises:
         ValueError: the network cannot make such images.
     """
+    sizes = (task.channels, task.size)
     if config.network == "wgan_mnist":
         _need_28(task)
         return wgan_mnist.Generator(task.channels, config.width, config.z_dim, classes(task))
-    return wgan_resnet.Generator(
-        task.channels, task.size, config.width, config.z_dim, classes(task), config.condition
-    )  # fmt: skip
+    if config.network == "wgan_resnet":
+        return wgan_resnet.Generator(*sizes, config.width, config.z_dim, classes(task), config.condition)
+    if config.network == "sngan":
+        return sngan.Generator(*sizes, config.width, config.z_dim, classes(task))
+    return biggan.Generator(*sizes, len(task.domains), config.width, config.z_dim, config.embed_dim)
 
 
 def critic(config: GANConfig, task: Task) -> nn.Module:
-    """D(x), with an auxiliary classifier where there are several domains."""
+    """D(x), with an auxiliary classifier where there are several domains; or D(x, c) of those that take the label."""
+    sizes = (task.channels, task.size)
     if config.network == "wgan_mnist":
         _need_28(task)
         return wgan_mnist.Critic(task.channels, config.width, classes(task))
-    return wgan_resnet.Critic(task.channels, task.size, config.width, classes(task))
+    if config.network == "wgan_resnet":
+        return wgan_resnet.Critic(*sizes, config.width, classes(task))
+    if config.network == "sngan":
+        return sngan.Discriminator(*sizes, config.width, classes(task), projection=True)
+    return biggan.Discriminator(*sizes, len(task.domains), config.width)
+
+
+def judge(D: nn.Module, config: GANConfig, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    """The value [N] of images [N, C, H, W], and the logits [N, K] of an auxiliary classifier if D has one.
+
+    A discriminator with projection sees the label c [N, K], or none.
+    """
+    value, logits = D(x, c) if config.hinge else D(x)
+    return value, logits
 
 
 def _need_28(task: Task) -> None:
