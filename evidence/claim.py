@@ -25,34 +25,37 @@ class Claim:
     `evidence/results/<name>.json`, and into the paper's docs page between its two marker lines.
     """
 
-    def __init__(self, name: str, *, recipe: str, scale: str, protocol: str, paper: dict[str, Values], docs: str):
+    def __init__(self, name: str, *, recipe: str, scale: str, protocol: str, paper: dict[str, Values], docs: str,
+                 over: str = "seed"):  # fmt: skip
+        """`over` is what a row is repeated for and its values are means over."""
+        self.over = over
         self.name, self.recipe, self.scale, self.protocol, self.paper = name, recipe, scale, protocol, paper
         self.docs = HERE.parent / "docs" / docs
         self.work = HERE.parent / "runs" / "evidence" / name
         self.rows: list[dict[str, Any]] = []
         self.commit = _commit()  # before anything is written
 
-    def row(self, row: str, seed: int, steps: int, measure: Callable[[Path], Values]) -> None:
+    def row(self, row: str, number: int, steps: int, measure: Callable[[Path], Values]) -> None:
         """Compute a row in its own folder (which is kept, so training in it resumes), unless it is there already."""
-        folder = self.work / f"{row}-{seed}"
+        folder = self.work / f"{row}-{number}"
         done = folder / "row.json"
         if not done.exists():
             start = time.perf_counter()
             metrics = measure(folder)
-            record = {"row": row, "seed": seed, "steps": steps, "seconds": round(time.perf_counter() - start, 1)}
+            record = {"row": row, self.over: number, "steps": steps, "seconds": round(time.perf_counter() - start, 1)}
             folder.mkdir(parents=True, exist_ok=True)
             done.write_text(json.dumps(record | {"commit": self.commit, "metrics": metrics}))
         self.rows.append(json.loads(done.read_text()))
         print(self.rows[-1], flush=True)
 
     def mean(self, row: str, metric: str) -> float:
-        """Mean of a metric over a row's seeds."""
+        """Mean of a metric over a row's seeds, or what else it is repeated for."""
         return mean(r["metrics"][metric] for r in self.rows if r["row"] == row)
 
     def write(self, holds: dict[str, bool]) -> None:
         """Print the table and record the result; `holds` says for each statement of the claim whether it is so."""
         header, lines = self._table()
-        table = Table(*header, title=f"{self.name} ({self.scale}); means over seeds")
+        table = Table(*header, title=f"{self.name} ({self.scale}); means over {self.over}s")
         for line in lines:
             table.add_row(*line)
         Console(width=200).print(table)
@@ -81,12 +84,12 @@ class Claim:
 
     def _document(self, header: list[str], lines: list[list[str]], verdicts: list[str]) -> None:
         """Put the table into the docs page."""
-        seeds = sorted({row["seed"] for row in self.rows})
+        numbers = sorted({row[self.over] for row in self.rows})
         rows = [header, ["---"] * len(header), *lines]
         table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
         steps = max(row["steps"] for row in self.rows)
         said = "\n".join(f"- {verdict}" for verdict in verdicts)
-        text = f"\n{self.scale}; {steps} steps; means of seeds {', '.join(map(str, seeds))}.\n\n{table}\n\n"
+        text = f"\n{self.scale}; {steps} steps; means of {self.over}s {', '.join(map(str, numbers))}.\n\n{table}\n\n"
         text += f"Protocol: {self.protocol}.\n\n{said}\n\n"
         start, end = f"<!-- evidence: {self.name} -->", "<!-- end -->"
         before, _, rest = self.docs.read_text().partition(start)
