@@ -7,18 +7,11 @@ on the command line are computed, all others must be there already). Needs MNIST
 import sys
 from pathlib import Path
 
-import torch
 from claim import HERE, Claim, Values
+from digits_judge import SAMPLES, Judge, changed, trained
 
-from dragoman import load_sampler, recipes
-from dragoman.metrics import frechet_distance
-from dragoman.metrics.classification import predict
-from dragoman.metrics.extractor import extractor
-from dragoman.nets.classifier import Classifier, train_classifier
-from dragoman.recipes.experiment import Experiment
+from dragoman import load_sampler
 from dragoman.report.grids import grid
-from dragoman.run import train
-from dragoman.worlds.mnist import MNIST
 
 SETTINGS = ("on_unconditional", "on_conditional", "off_unconditional", "off_conditional")
 PAPER = {  # Table A.2, means of ten digits; there FID, here fd_classifier
@@ -27,50 +20,30 @@ PAPER = {  # Table A.2, means of ten digits; there FID, here fd_classifier
     "off_unconditional": {"fid": 21.5, "classifier_error": 0.060},
     "off_conditional": {"fid": 16.2, "classifier_error": 0.032},
 }
-SOURCE_STEPS, MINE_STEPS, SAMPLES = 5000, 2000, 1000
-
-
-def changed(experiment: Experiment, steps: int, data: dict, method: dict) -> Experiment:
-    """An experiment with other steps, data and method settings."""
-    return experiment.model_copy(update={
-        "train": experiment.train.model_copy(update={"steps": steps}),
-        "data": experiment.data.model_copy(update=data),
-        "method": experiment.method.model_copy(update=method),
-    })  # fmt: skip
+SOURCE_STEPS, MINE_STEPS = 5000, 2000
 
 
 def source(work: Path, conditional: bool, without: int | None) -> tuple[Path, int]:
     """A GAN of all digits but one, trained once; its model folder and its number of labels."""
     digits = tuple(d for d in range(10) if d != without)
     name = f"{'conditional' if conditional else 'unconditional'}-{'all' if without is None else f'without-{without}'}"
-    recipe = recipes.find(f"transfer_gan.{'digits_conditional' if conditional else 'digits'}")
-    experiment = changed(recipe, SOURCE_STEPS, {"digits": digits}, {})
-    if not (work / name / "metrics.json").exists():
-        train(experiment, work / name, resume=True, quiet=True)
-    return work / name / "model", len(digits) if conditional else 0
-
-
-def classifier() -> Classifier:
-    """Of the ten digits, on all real training images."""
-    data = MNIST().open("train")
-    images = torch.stack([data.load(i) for i in range(len(data))])
-    return train_classifier(images, data.labels.argmax(1), 10, steps=3000, batch=128)
+    recipe = f"transfer_gan.{'digits_conditional' if conditional else 'digits'}"
+    model = trained(changed(recipe, SOURCE_STEPS, {"digits": digits}, {}), work / "sources" / name)
+    return model, len(digits) if conditional else 0
 
 
 def main() -> None:
     """Train sources and miners, measure, compare, draw."""
+    judge = Judge()
     claim = Claim(
         "mine_gan_tableA2", docs="mine_gan.md", recipe="transfer_gan.digits, mine_gan.digits", paper=PAPER,
         scale="28 x 28 MNIST, width 16, 1,000 target images", over="digit",
         protocol=f"sources {SOURCE_STEPS} steps, mining and fine-tuning {MINE_STEPS}; {SAMPLES} generated images of a "
-        "digit; classifier_error: share that a CNN of the ten digits, trained on all real training images, takes for "
-        "another; fd_classifier: Frechet distance in its features to the real test images of the digit",
+        "digit; classifier_error: share that a CNN of the ten digits, trained on all real training images (accuracy "
+        f"{judge.accuracy():.4f} on real test images), takes for another; fd_classifier: Frechet distance in its "
+        "features to the real test images of the digit",
     )  # fmt: skip
     wanted = [int(word) for word in sys.argv[1:]] or list(range(10))
-    judge = classifier()
-    seen, test = extractor("classifier", judge), MNIST().open("test")
-    real = {d: torch.stack([test.load(i) for i in test.labels[:, d].nonzero()[:, 0].tolist()]) for d in range(10)}
-    right = torch.cat([predict(judge, real[d]).argmax(1) == d for d in range(10)]).float().mean().item()
     lines = []
     for digit in range(10):
         for setting in SETTINGS:
@@ -78,14 +51,13 @@ def main() -> None:
 
             def measured(folder: Path, digit=digit, place=place, kind=kind) -> Values:
                 model, labels = source(claim.work, kind == "conditional", digit if place == "off" else None)
-                experiment = changed(recipes.find("mine_gan.digits"), MINE_STEPS, {"digits": (digit,)},
-                                     {"sources": (model,), "labels": labels})  # fmt: skip
-                train(experiment, folder / "run", resume=True, quiet=True)
-                sampler, seeds = load_sampler(folder / "run" / "model"), list(range(SAMPLES))
-                images = sampler.generate(sampler.codes(seeds), seeds)
+                settings = {"sources": (model,), "labels": labels}
+                images = judge.samples(
+                    trained(changed("mine_gan.digits", MINE_STEPS, {"digits": (digit,)}, settings), folder / "run")
+                )
                 return {
-                    "classifier_error": (predict(judge, images).argmax(1) != digit).float().mean().item(),
-                    "fd_classifier": frechet_distance(seen(images), seen(real[digit])),
+                    "classifier_error": judge.error(images, digit),
+                    "fd_classifier": judge.distance(images, [digit]),
                 }
 
             if digit in wanted or (claim.work / f"{setting}-{digit}" / "row.json").exists():
@@ -97,7 +69,6 @@ def main() -> None:
     (HERE / "results").mkdir(exist_ok=True)
     header = [name if k == 0 else "" for name in SETTINGS for k in range(4)]
     grid(lines, header, 56).save(HERE / "results" / f"{claim.name}.png")
-    print(f"accuracy of the classifier on real test images: {right:.4f}")
     claim.write({
         f"Table A.2: mean error at most the thesis's {100 * PAPER[setting]['classifier_error']:.1f} %, {setting}":
             claim.mean(setting, "classifier_error") <= PAPER[setting]["classifier_error"]

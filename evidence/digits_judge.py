@@ -1,0 +1,84 @@
+"""What judges generated digits in several claims: a classifier of all ten, trained once on all real training images."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from claim import Values
+from torch import Tensor
+
+from dragoman import load_sampler, recipes
+from dragoman.metrics import frechet_distance
+from dragoman.metrics.classification import predict
+from dragoman.metrics.extractor import extractor
+from dragoman.metrics.wasserstein import independent_wasserstein
+from dragoman.nets.classifier import train_classifier
+from dragoman.recipes.experiment import Experiment
+from dragoman.run import train
+from dragoman.worlds.mnist import MNIST
+
+SAMPLES = 1000
+"""Generated images of a model."""
+
+
+class Judge:
+    """Frechet distance, independent Wasserstein critic and classifier error of generated digits."""
+
+    def __init__(self) -> None:
+        self.real = {split: _by_digit(split) for split in ("train", "test")}
+        images = torch.cat(self.real["train"])
+        labels = torch.cat([torch.full((len(own),), digit) for digit, own in enumerate(self.real["train"])])
+        self.classifier = train_classifier(images, labels, 10, steps=3000, batch=128)
+        self.features = extractor("classifier", self.classifier)
+
+    def accuracy(self) -> float:
+        """On real test images."""
+        found = [predict(self.classifier, own).argmax(1) == digit for digit, own in enumerate(self.real["test"])]
+        return torch.cat(found).float().mean().item()
+
+    def samples(self, model: Path, count: int = SAMPLES) -> Tensor:
+        """Generated images [count, 1, 28, 28], of a conditional model its domains in turn."""
+        sampler, seeds = load_sampler(model), list(range(count))
+        return sampler.generate(sampler.codes(seeds), seeds)
+
+    def distance(self, images: Tensor, digits: Sequence[int]) -> float:
+        """fd_classifier to the real test images of digits."""
+        real = torch.cat([self.real["test"][digit] for digit in digits])
+        return frechet_distance(self.features(images), self.features(real))
+
+    def error(self, images: Tensor, digit: int) -> float:
+        """Share that is taken for another digit."""
+        return (predict(self.classifier, images).argmax(1) != digit).float().mean().item()
+
+    def wasserstein(self, images: Tensor, digits: Sequence[int]) -> float:
+        """Independent critic, trained on real training images and judging on real test images (Eq. 2.6)."""
+        train_images, test = (torch.cat([self.real[split][digit] for digit in digits]) for split in ("train", "test"))
+        return independent_wasserstein(train_images, test, images)
+
+    def values(self, model: Path, digits: Sequence[int]) -> Values:
+        """fd_classifier and iw of a model."""
+        images = self.samples(model)
+        return {"fd_classifier": self.distance(images, digits), "iw": self.wasserstein(images, digits)}
+
+
+def changed(recipe: str, steps: int, data: Mapping[str, Any], method: Mapping[str, Any]) -> Experiment:
+    """A recipe with other steps, data and method settings."""
+    experiment = recipes.find(recipe)
+    return experiment.model_copy(update={
+        "train": experiment.train.model_copy(update={"steps": steps}),
+        "data": type(experiment.data).model_validate(experiment.data.model_dump() | dict(data)),
+        "method": type(experiment.method).model_validate(experiment.method.model_dump() | dict(method)),
+    })  # fmt: skip
+
+
+def trained(experiment: Experiment, folder: Path) -> Path:
+    """The model folder of a run, trained unless it is there."""
+    if not (folder / "metrics.json").exists():
+        train(experiment, folder, resume=True, quiet=True)
+    return folder / "model"
+
+
+def _by_digit(split: str) -> list[Tensor]:
+    data = MNIST().open(split)
+    return [torch.stack([data.load(i) for i in data.labels[:, d].nonzero()[:, 0].tolist()]) for d in range(10)]
