@@ -94,8 +94,7 @@ def test_the_four_flows_and_the_cycles(two_sides):
 
     ab, ba = decode(z_a, 1, f_a, f_b), decode(z_b, 0, f_b, f_a)
     h_ab, h_ba = method.E(ab, 1), method.E(ba, 0)
-    noise = [torch.randn_like(h_ab) for _ in range(1)]
-    aba = decode(h_ab + noise[0], 0, f_a, f_a)
+    aba = decode(h_ab + torch.randn_like(h_ab), 0, f_a, f_a)
     bab = decode(h_ba + torch.randn_like(h_ba), 1, f_b, f_b)
     expected = {
         "x_ab": ab, "x_ba": ba, "h_ab": h_ab, "h_ba": h_ba, "x_aba": aba, "x_bab": bab,

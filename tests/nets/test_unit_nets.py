@@ -56,9 +56,9 @@ def test_residual_block_and_its_reflection():
     torch.testing.assert_close(block(x), x + plain(block.conv2, plain(block.conv1, x).relu()))
 
 
-def test_discriminator_table(layers=4):
+def test_discriminator_table():
     """Convs 4x4 of stride 2 from 64 to 512, IN from the second on, conv 1x1 (n_3 = 5)."""
-    net = Discriminator(3, 64, layers)
+    net = Discriminator(3, 64, 4)
     convs = conv(4, 3, 64) + conv(4, 64, 128) + conv(4, 128, 256) + conv(4, 256, 512) + conv(1, 512, 1)
     assert count(net) == convs + 2 * (128 + 256 + 512)
     assert [type(norm).__name__ for norm in net.norms] == ["Identity"] + ["InstanceNorm"] * 3
