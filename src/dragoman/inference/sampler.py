@@ -1,15 +1,14 @@
 """The sampler: what leaves a training run of a method that makes images from noise."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dragoman.data.batch import Task
 from dragoman.data.image import to_pil
 from dragoman.errors import UserError, suggest
+from dragoman.inference.model import Model
 
 BATCH = 64
 """Images at once."""
@@ -38,29 +37,8 @@ class GeneratorCore(nn.Module):
         return torch.randn(count, self.noise_dim, generator=generator)
 
 
-class Sampler:
+class Sampler(Model[GeneratorCore]):
     """A trained generator. Example: `dragoman.load_sampler("runs/mnist/model")("7", seed=3).save("7.png")`."""
-
-    def __init__(self, core: GeneratorCore, task: Task, facts: dict[str, Any] | None = None):
-        core.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.core = core.eval().requires_grad_(False)
-        self.task = task
-        self.facts = facts or {}
-
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """Names of the domains; one, if the generator is unconditional."""
-        return self.task.domains
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is; move it with `to`."""
-        return next(self.core.parameters()).device
-
-    def to(self, device: str | torch.device) -> "Sampler":
-        """Move the model to a device; returns itself."""
-        self.core.to(device)
-        return self
 
     def __call__(self, label: str | None = None, seed: int = 0) -> Image.Image:
         """One image.

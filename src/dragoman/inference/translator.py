@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from dragoman.data.batch import Task
 from dragoman.data.image import Picture, read, to_pil
 from dragoman.errors import UserError, suggest
+from dragoman.inference.model import Model
 
 Source = Path | str | Image.Image | np.ndarray
 Scale = Literal["train", "native"]
@@ -80,33 +80,11 @@ class Translation:
     """Where the method changed the input (white), for methods that say so."""
 
 
-class Translator:
+class Translator(Model[Core]):
     """A trained model that takes what people have: a path, a PIL image or an array of any size.
 
     Example: `dragoman.load("runs/demo/model")("photo.jpg", to="red", seed=3).image.save("out.png")`.
     """
-
-    def __init__(self, core: Core, task: Task, facts: dict[str, Any] | None = None):
-        # The layout of training, so that a model that was saved and loaded gives the same image bit for bit.
-        core.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.core = core.eval().requires_grad_(False)
-        self.task = task
-        self.facts = facts or {}
-
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """Names of the domains."""
-        return self.task.domains
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is; move it with `to`."""
-        return next(self.core.parameters()).device
-
-    def to(self, device: str | torch.device) -> "Translator":
-        """Move the model to a device; returns itself."""
-        self.core.to(device)
-        return self
 
     def __call__(
         self,

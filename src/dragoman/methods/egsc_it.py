@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -217,8 +217,6 @@ def sum_of(terms) -> Tensor:
 
 class EGSCITCore(UNITCore):
     """E, G, F and the exemplars of training behind the translator's interface."""
-
-    one_way: ClassVar[bool] = True
 
     def __init__(self, nets: Mapping[str, nn.Module], config: EGSCITConfig):
         super().__init__(nets["E"], nets["G"], 2**config.downs)
