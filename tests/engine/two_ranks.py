@@ -158,4 +158,6 @@ if __name__ == "__main__":
     non_finite(runtime)
     runtime.close()
     assert not dist.is_initialized()
+    threads = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+    assert not any("gloo" in name for name in threads), f"threads that may abort the exit are left: {threads}"
     Path(sys.argv[1], f"rank{runtime.rank}").touch()

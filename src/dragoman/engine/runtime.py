@@ -53,6 +53,10 @@ class Runtime:
             torch.cuda.set_device(found)
             torch.backends.cudnn.benchmark = True
         if world > 1 and not dist.is_initialized():
+            # Its functions take the group there is when it is imported as their defaults (torch's optimisers import
+            # it), so that `close` would not end the group: gloo's threads then sometimes abort the interpreter's exit.
+            from torch.distributed.nn import functional  # noqa: F401
+
             dist.init_process_group("nccl" if found.type == "cuda" else "gloo")
         return cls(found, rank, world)
 
