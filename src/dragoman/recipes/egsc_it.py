@@ -51,7 +51,7 @@ def paper_multiple() -> OnMNISTMultiple:
 def folder() -> OnPhotos:
     """Your own folder (--data.root DIR): folders are domains, 64 x 64, a network that also trains on a CPU."""
     return OnPhotos(
-        recipe="egsc_it.folder", method=EGSCITConfig(width=16, lr=5e-4), data=Folder(size=64, load_size=72),
+        recipe="egsc_it.folder", method=EGSCITConfig(width=16, lr=2e-4), data=Folder(size=64, load_size=72),
         train=Train(steps=6000, batch_size=8, ema_decay=0.995, grid_every=1000, save_every=1000),
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def digits_no_perceptual() -> OnMNISTSingle:
 
 def multiple() -> OnMNISTMultiple:
     """Table 5: MNIST-Multiple, 64 x 64."""
-    method = EGSCITConfig(width=16, downs=1, lr=5e-4, vgg="vgg19_distilled", pretrain=0.2)
+    method = EGSCITConfig(width=16, downs=1, lr=2e-4, vgg="vgg19_distilled", pretrain=0.2)
     return OnMNISTMultiple(
         recipe="egsc_it.multiple", method=method, data=MNISTMultiple(size=64),
         train=Train(steps=1250, batch_size=8, ema_decay=0.995, save_every=100),
@@ -87,7 +87,7 @@ def multiple() -> OnMNISTMultiple:
 
 def streets() -> OnStreets:
     """Table 3 on drawn streets: synthetic to real, 64 x 64."""
-    method = EGSCITConfig(width=16, downs=2, g_updates=2, lr=5e-4, vgg="vgg19_distilled", pretrain=0.2)
+    method = EGSCITConfig(width=16, downs=2, g_updates=2, lr=2e-4, vgg="vgg19_distilled", pretrain=0.2)
     return OnStreets(
         recipe="egsc_it.streets", method=method, data=Streets(size=64, images=8000, conditions="sim_real"),
         train=Train(steps=2500, batch_size=8, ema_decay=0.995),
@@ -106,7 +106,7 @@ def tiny() -> OnMNISTSingle:
 
 def _digits(name: str, **changes: Any) -> OnMNISTSingle:
     settings: dict[str, Any] = {
-        "width": 16, "downs": 0, "lr": 5e-4, "w_style": 1e3, "w_content": 10.0, "vgg": "vgg19_distilled",
+        "width": 16, "downs": 0, "lr": 2e-4, "w_style": 1e3, "w_content": 10.0, "vgg": "vgg19_distilled",
         "pretrain": 0.2,
     }  # fmt: skip
     return OnMNISTSingle(
