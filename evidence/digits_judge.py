@@ -38,13 +38,17 @@ class Judge:
         return torch.cat(found).float().mean().item()
 
     def samples(self, model: Path, count: int = SAMPLES) -> Tensor:
-        """Generated images [count, 1, 28, 28], of a conditional model its domains in turn."""
+        """Generated images [count, 1, 28, 28] without their margin, of a conditional model its domains in turn."""
         sampler, seeds = load_sampler(model), list(range(count))
-        return sampler.generate(sampler.codes(seeds), seeds)
+        margin = (sampler.task.size - 28) // 2
+        return sampler.generate(sampler.codes(seeds), seeds)[:, :, margin : margin + 28, margin : margin + 28]
 
     def distance(self, images: Tensor, digits: Sequence[int]) -> float:
         """fd_classifier to the real test images of digits."""
-        real = torch.cat([self.real["test"][digit] for digit in digits])
+        return self.between(images, torch.cat([self.real["test"][digit] for digit in digits]))
+
+    def between(self, images: Tensor, real: Tensor) -> float:
+        """fd_classifier of two sets of images."""
         return frechet_distance(self.features(images), self.features(real))
 
     def error(self, images: Tensor, digit: int) -> float:
@@ -62,11 +66,11 @@ class Judge:
         return {"fd_classifier": self.distance(images, digits), "iw": self.wasserstein(images, digits)}
 
 
-def changed(recipe: str, steps: int, data: Mapping[str, Any], method: Mapping[str, Any]) -> Experiment:
+def changed(recipe: str, steps: int, data: Mapping[str, Any], method: Mapping[str, Any], seed: int = 0) -> Experiment:
     """A recipe with other steps, data and method settings."""
     experiment = recipes.find(recipe)
     return experiment.model_copy(update={
-        "train": experiment.train.model_copy(update={"steps": steps}),
+        "train": experiment.train.model_copy(update={"steps": steps, "seed": seed}),
         "data": type(experiment.data).model_validate(experiment.data.model_dump() | dict(data)),
         "method": type(experiment.method).model_validate(experiment.method.model_dump() | dict(method)),
     })  # fmt: skip

@@ -33,9 +33,7 @@ def main() -> None:
     for seed in SEEDS:
         for row, transfer in ROWS.items():
             method = {} if transfer is None else {"source": source, "transfer": transfer}
-            experiment = changed("transfer_gan.digits", STEPS, {"digits": TARGET, "images": IMAGES}, method)
-            settings = experiment.train.model_copy(update={"seed": seed})
-            experiment = experiment.model_copy(update={"train": settings})
+            experiment = changed("transfer_gan.digits", STEPS, {"digits": TARGET, "images": IMAGES}, method, seed)
 
             def measured(folder: Path, experiment=experiment) -> Values:
                 return judge.values(trained(experiment, folder / "run"), TARGET)
