@@ -40,7 +40,7 @@ ROWS = {
 UNGUIDED = ("no_adain", "unit", "cyclegan")
 """Rows that take no exemplar."""
 ABLATIONS = ("no_mask", "no_adain", "no_perceptual")
-UPDATES, BATCH = 10_000, 16
+UPDATES, BATCH = 6000, 16
 """Updates of the generator of every translator, and images of a batch, half of each domain."""
 PAIRS = 2000
 """Test images of each domain, image i guided by image i of the other domain."""

@@ -106,7 +106,7 @@ def tiny() -> OnMNISTSingle:
 
 def _digits(name: str, **changes: Any) -> OnMNISTSingle:
     settings: dict[str, Any] = {
-        "width": 16, "downs": 0, "lr": 2e-4, "w_style": 1e3, "w_content": 10.0, "vgg": "vgg19_distilled",
+        "width": 16, "downs": 0, "lr": 3e-4, "w_style": 1e2, "w_content": 1.0, "vgg": "vgg19_distilled",
         "pretrain": 0.2,
     }  # fmt: skip
     return OnMNISTSingle(
