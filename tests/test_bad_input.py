@@ -133,6 +133,7 @@ MISTAKES = {
     f"{TRANSLATE}": "Missing from dragoman translate: --to",
     f"{TRANSLATE} --to purple": "unknown domain 'purple' in --to; there is: blue, green, red, yellow",
     f"{TRANSLATE} --to rde": "did you mean red",
+    f"{TRANSLATE} --to red --from depth": "between domains (blue, green, red, yellow); leave --from out",
     f"{TRANSLATE} --to red --exemplar photo.png": "this model takes no exemplar",
     "translate run photo.png --to red --out new": "run is the folder of a run, not of a model; give run/model",
     "translate data photo.png --to red --out new": "data is not a model folder",

@@ -58,7 +58,7 @@ def test_help_of_a_command_names_every_field(capsys: pytest.CaptureFixture[str],
     for parameter in inspect.signature(COMMANDS[name][0]).parameters.values():
         keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         assert (
-            f"--{parameter.name.replace('_', '-')}" if keyword else parameter.name.upper().removesuffix("S")
+            f"--{parameter.name.rstrip('_').replace('_', '-')}" if keyword else parameter.name.upper().removesuffix("S")
         ) in shown
 
 

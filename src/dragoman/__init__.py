@@ -4,16 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dragoman.inference.modal import ModalTranslator
     from dragoman.inference.sampler import Sampler
     from dragoman.inference.translator import Translator
 
 __version__ = "0.1.0"
 
 
-def load(path: str | Path, device: str = "cpu") -> "Translator":
-    """A trained model as a translator.
+def load(path: str | Path, device: str = "cpu") -> "Translator | ModalTranslator":
+    """A trained model as a translator, between modalities if it was trained on these.
 
     Example: `dragoman.load("runs/demo/model")("photo.jpg", to="red", seed=3).image.save("out.png")`.
+    Example: `dragoman.load("runs/rooms/model")({"depth": "depth.png"}, to="segmentation").save("out.png")`.
 
     Args:
         path: The model folder that training wrote (`runs/<name>/model`).
@@ -24,10 +26,10 @@ def load(path: str | Path, device: str = "cpu") -> "Translator":
             that says which.
     """
     from dragoman.errors import UserError
-    from dragoman.inference.translator import Translator
+    from dragoman.inference.sampler import Sampler
 
     found = _load(path, device)
-    if not isinstance(found, Translator):
+    if isinstance(found, Sampler):
         raise UserError(f"{path} makes images from noise; use dragoman generate, or dragoman.load_sampler")
     return found
 
@@ -53,7 +55,7 @@ def load_sampler(path: str | Path, device: str = "cpu") -> "Sampler":
     return found
 
 
-def _load(path: str | Path, device: str) -> "Translator | Sampler":
+def _load(path: str | Path, device: str) -> "Translator | ModalTranslator | Sampler":
     from dragoman.errors import UserError, one_line
     from dragoman.model import load_model
 

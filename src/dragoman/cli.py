@@ -187,6 +187,7 @@ def translate(
     *,
     to: str,
     out: Path,
+    from_: Annotated[tuple[str, ...], arg(name="from")] = (),
     exemplar: Path | None = None,
     exemplar_dir: Path | None = None,
     seed: int | None = None,
@@ -203,8 +204,10 @@ def translate(
         model: A model folder, for example runs/demo/model.
         inputs: Image files, or folders of them.
         to: The target domain; with attributes what to set, for example smiling,no-hat. What is not named comes from
-            a metadata.jsonl beside the input, else from the model's classifier.
+            a metadata.jsonl beside the input, else from the model's classifier. Between modalities the wanted one.
         out: Where to write.
+        from_: Between modalities, what the inputs are: one, of files and folders, or several, of as many files of one
+            scene. Depths are 16-bit grey with 256 to the metre or .npy in metres, segmentations class numbers.
         exemplar: An image whose style to take, for methods that can.
         exemplar_dir: A folder of them: writes one picture, OUT/matrix.png, of every input in the style of every
             exemplar (at most 16 of each, the first by name), and no other file.
@@ -220,14 +223,29 @@ def translate(
     """
     import dragoman
     from dragoman.inference.files import plan, translate_files
+    from dragoman.inference.modal import ModalTranslator
+    from dragoman.inference.scenes import plan_scenes, translate_scenes
     from dragoman.report.matrix import write_matrix
 
+    styled = {"--exemplar": exemplar, "--samples": samples, "--seed": seed, "--masks": masks or None}
+    given = [flag for flag, value in styled.items() if value is not None]
+    if exemplar_dir is not None and given:
+        raise UserError(f"--exemplar-dir and {given[0]} do not go together; leave one out")
+    if samples is not None and samples < 1:
+        raise UserError(f"--samples must be at least 1, got {samples}")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise UserError(f"--seed must be from 0 to {2**32 - 1}, got {seed}")
+    translator = dragoman.load(model, device)
+    if isinstance(translator, ModalTranslator):
+        if exemplar_dir is not None or given:
+            raise UserError(f"this model translates between modalities; leave {[*given, '--exemplar-dir'][0]} out")
+        scenes = plan_scenes(translator, inputs, from_, to, out)
+        with _progress("translating", len(scenes), quiet) as advance:
+            summary = translate_scenes(translator, scenes, out, to, scale=scale, advance=advance, warn=_warn)
+        return _summed_up(summary, out, json)
+    if from_:
+        raise UserError(f"this model translates between domains ({', '.join(translator.domains)}); leave --from out")
     if exemplar_dir is not None:
-        others = {"--exemplar": exemplar, "--samples": samples, "--seed": seed, "--masks": masks or None}
-        for flag, value in others.items():
-            if value is not None:
-                raise UserError(f"--exemplar-dir and {flag} do not go together; leave one out")
-        translator = dragoman.load(model, device)
         with Console(stderr=True, quiet=quiet).status("translating"):
             done = write_matrix(translator, inputs, exemplar_dir, out, to, scale=scale, warn=_warn)
         if json:
@@ -238,17 +256,17 @@ def translate(
                   f"{len(done.failed)} bad images left out; in {done.path}")  # fmt: skip
         return 0
     seed, samples = seed or 0, 1 if samples is None else samples
-    if samples < 1:
-        raise UserError(f"--samples must be at least 1, got {samples}")
-    if not 0 <= seed < 2**32:
-        raise UserError(f"--seed must be from 0 to {2**32 - 1}, got {seed}")
-    translator = dragoman.load(model, device)
     jobs = plan(inputs, out, samples, masks)
     with _progress("translating", len(jobs), quiet) as advance:
         summary = translate_files(
             translator, jobs, out, to, exemplar=exemplar, seed=seed, scale=scale, advance=advance, warn=_warn
         )
-    if json:
+    return _summed_up(summary, out, json)
+
+
+def _summed_up(summary: Any, out: Path, as_json: bool) -> int:
+    """Print what became of files to translate; the exit code."""
+    if as_json:
         _print_json(vars(summary) | {"images_per_s": summary.images_per_s})
     else:
         print(f"{summary.translated} translated, {summary.skipped} were done already, {len(summary.failed)} left out; "
@@ -289,11 +307,12 @@ def generate(
         raise UserError(f"--seed must be from 0 to {2**32 - n - 1}, got {seed}")
     sampler = dragoman.load_sampler(model, device)
     with _progress("generating", n, quiet) as advance:
-        files = write_samples(sampler, out, range(seed, seed + n), label, advance)
+        done = write_samples(sampler, out, range(seed, seed + n), label, advance)
     if json:
-        _print_json([str(file) for file in files])
+        _print_json([str(file) for file in done.files])
     else:
-        print(f"{n} images in {out}, all of them in {files[-1]}")
+        print(f"{n} images in {out}, all of them in {done.files[-1]}; {done.made} made, "
+              f"{done.seconds_per_image:.4f} s each")  # fmt: skip
 
 
 def rank_sources(
@@ -373,8 +392,10 @@ def evaluate(
     """
     import dragoman
     from dragoman import run, worlds
+    from dragoman.inference.modal import ModalTranslator
     from dragoman.metrics.measure import Measure
     from dragoman.metrics.measurements import METRICS
+    from dragoman.metrics.modal import MeasureScenes
     from dragoman.metrics.protocol import Protocol
     from dragoman.report import evaluation
 
@@ -382,19 +403,26 @@ def evaluate(
     translator = dragoman.load(model, device)
     source = worlds.open_source(data, translator.task)
     protocol = Protocol(split=split, inputs=inputs, styles=styles, features=features, lpips=lpips, seed=seed)
-    measure = Measure(source.open("train"), source.open(split), protocol, metrics or tuple(METRICS))
-    for name, reason in measure.left_out.items():
-        if name in metrics:
-            raise UserError(f"metric {name} needs {reason}")
+    kept = evaluation.kept(translator.task)
+    if isinstance(translator, ModalTranslator):
+        if metrics:
+            raise UserError("all metrics of a model between modalities are measured; leave --metrics out")
+        scenes = MeasureScenes(source.open(split), protocol)
+        measured, on = functools.partial(scenes, translator), scenes.test
+    else:
+        measure = Measure(source.open("train"), source.open(split), protocol, metrics or tuple(METRICS))
+        for name, reason in measure.left_out.items():
+            if name in metrics:
+                raise UserError(f"metric {name} needs {reason}")
+        measured, on = functools.partial(measure, translator, kept=kept), measure.test
     if place is not None:
         run.make_folder(place.record.parent)
-    kept = evaluation.kept(translator.task)
     with Console(stderr=True).status("measuring") as status:
-        result = measure(translator, lambda what: status.update(what), kept)
+        result = measured(lambda what: status.update(what))
     written: list[str] = []
     if place is not None:
         about = {"model": str(model), "data": data, "split": split}
-        written = [*map(str, evaluation.write_evaluation(place, about, result, translator, measure.test, kept, _warn))]
+        written = [*map(str, evaluation.write_evaluation(place, about, result, translator, on, kept, _warn))]
     if json:
         _print_json(result | {"written": written})
         return
@@ -464,8 +492,19 @@ def train(arguments: Sequence[str]) -> None:
         _print_json(result)
         return
     print_metrics(result)
-    print(f"{out / 'report.html'}\n{out / 'grid.png'}\nnext: dragoman translate {out / 'model'} IMAGE --to "
-          f"{next(iter(result['per_domain']))} --out translated")  # fmt: skip
+    print(f"{out / 'report.html'}\n{out / 'grid.png'}\nnext: dragoman {_next(base.recipe, out / 'model', result)}")
+
+
+def _next(recipe: str, model: Path, result: dict[str, Any]) -> str:
+    """The command that uses a model of a recipe."""
+    from dragoman import methods
+
+    if methods.find(recipe.partition(".")[0]).generates:
+        return f"generate {model} --n 64 --out generated"
+    if "unseen" in result:  # between modalities
+        source, _, target = next(iter(result["unseen"] or result["per_domain"])).partition(" to ")
+        return f"translate {model} IMAGE --from {source} --to {target} --out translated"
+    return f"translate {model} IMAGE --to {next(iter(result['per_domain']))} --out translated"
 
 
 def print_metrics(result: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
-"""What a run shows of its model, as pictures, warnings and numbers: of a translator, and of a sampler."""
+"""What a run shows of its model, as pictures, warnings and numbers: of a translator, of one between modalities, and of
+a sampler."""
 
 from functools import cached_property
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -8,14 +10,18 @@ from PIL import Image
 
 from dragoman.data.batch import Task
 from dragoman.data.dataset import Dataset
-from dragoman.engine.hooks import collapse, symptoms
+from dragoman.data.modality import pack, unpack
+from dragoman.engine.hooks import collapse, collapsed, symptoms
+from dragoman.inference.modal import ModalCore, ModalTranslator
 from dragoman.inference.sampler import GeneratorCore, Sampler
 from dragoman.inference.translator import Core, Translator
 from dragoman.metrics.features import Kept
 from dragoman.metrics.generation import MeasureSamples
 from dragoman.metrics.measure import Measure
+from dragoman.metrics.modal import MeasureScenes
 from dragoman.metrics.protocol import Protocol, collect, targets
 from dragoman.report.grids import generated, translations
+from dragoman.report.scenes import scenes
 
 Pictures = dict[str, Image.Image]
 
@@ -52,6 +58,43 @@ class Translations:
     def numbers(self, core: Core, kept: Kept | None = None) -> dict[str, Any]:
         """What `Measure` finds."""
         return self.measure(Translator(core, self.task), kept=kept)
+
+
+class Scenes:
+    """Held-out scenes, each modality translated to each other."""
+
+    def __init__(self, task: Task, data: Dataset, test: Dataset, protocol: Protocol):
+        self.task, self.test, self.protocol = task, test, protocol
+        self._probe = collect(test, 16, 0)  # now, so that scenes that cannot be read are noticed before training
+
+    @cached_property
+    def measure(self) -> MeasureScenes:
+        """With its scenes, for all measurements of a run."""
+        return MeasureScenes(self.test, self.protocol)
+
+    def pictures(self, core: ModalCore, count: int = 8, seed: int = 0) -> Pictures:
+        """A grid of scenes and translations."""
+        probe = collect(self.test, count, seed)
+        return {"grid": scenes(ModalTranslator(core, self.task), probe.images, probe.labels)}
+
+    def warnings(self, core: ModalCore) -> list[str]:
+        """What is wrong with the seen translations, in words: all results of one are almost the same."""
+        translator, modalities, found = ModalTranslator(core, self.task), self.task.modalities, []
+        truth = unpack(self._probe.images, modalities)
+        for source, target in dict.fromkeys(pair for names in self.task.seen for pair in permutations(names, 2)):
+            rows = (self._probe.labels >= translator.code([source, target])).all(1).nonzero()[:, 0]
+            if len(rows) < 2:
+                continue
+            x = pack({source: truth[source][rows]}, modalities)
+            codes = [translator.code([name]).expand(len(x), -1) for name in (source, target)]
+            if collapsed(truth[target][rows], unpack(translator.translate(x, *codes), modalities)[target]):
+                found.append(f"{source} to {target}: every scene gives almost the same (collapse): lower the learning "
+                             f"rate or raise the weight of {target}")  # fmt: skip
+        return found
+
+    def numbers(self, core: ModalCore, kept: Kept | None = None) -> dict[str, Any]:
+        """What `MeasureScenes` finds; it has no features to keep."""
+        return self.measure(ModalTranslator(core, self.task))
 
 
 class Generations:

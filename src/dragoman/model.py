@@ -14,6 +14,7 @@ from dragoman.config import Config
 from dragoman.data.batch import Task
 from dragoman.engine.method import Method
 from dragoman.errors import UserError, one_line
+from dragoman.inference.modal import ModalCore, ModalTranslator
 from dragoman.inference.sampler import Sampler
 from dragoman.inference.translator import Translator
 from dragoman.methods import find, name_of
@@ -67,7 +68,7 @@ def save_model(path: Path, method: Method, nets: dict[str, torch.nn.Module], fac
     beside.rename(path)
 
 
-def load_model(path: Path) -> Translator | Sampler:
+def load_model(path: Path) -> Translator | ModalTranslator | Sampler:
     """Rebuild the translator, or sampler, of a model folder.
 
     Raises:
@@ -77,7 +78,10 @@ def load_model(path: Path) -> Translator | Sampler:
     facts, nets = record.model_dump(exclude={"config", "task"}), dict(method.named_children())
     if method.generates:
         return Sampler(method.sampler(nets), record.task, facts)
-    return Translator(method.translator(nets), record.task, facts)
+    core = method.translator(nets)
+    if isinstance(core, ModalCore):
+        return ModalTranslator(core, record.task, facts)
+    return Translator(core, record.task, facts)
 
 
 def load_method(path: Path) -> tuple[Method, ModelConfig]:
@@ -174,6 +178,20 @@ translator("photo.jpg", to="{first}", seed=3).image.save("out.png")
 Any image size goes in and the same size comes out. Shapes outside the training data may be changed; look before use.
 """
 
+TRANSLATES_MODALITIES = """A translator between the pictures of a scene above, written by dragoman {version}.
+
+{facts}
+
+```python
+import dragoman
+
+translator = dragoman.load("this-folder")
+translator({{"{first}": "{first}.png"}}, to="{last}").save("{last}.png")
+```
+
+Any image size goes in and the same size comes out. What a scene does not show is guessed; look before use.
+"""
+
 GENERATES = """A generator of images of the {kind} above, written by dragoman {version}.
 
 {facts}
@@ -196,9 +214,10 @@ def _card(method: Method, record: ModelConfig) -> str:
         "parameters": f"{sum(p.numel() for p in method.parameters()):,} (discriminator included, for fine-tuning)",
         "trained on": f"{record.task.size} x {record.task.size} pixels, {record.task.channels} channels",
     }
-    text = (GENERATES if method.generates else TRANSLATES).format(
+    translates = TRANSLATES_MODALITIES if record.task.modalities else TRANSLATES
+    text = (GENERATES if method.generates else translates).format(
         kind="domains" if record.task.exclusive else "attributes", version=record.dragoman,
-        first=record.task.domains[0],
+        first=record.task.domains[0], last=record.task.domains[-1],
         facts="\n".join(f"- {name}: {value}" for name, value in (facts | record.facts).items()),
     )  # fmt: skip
     return f"# {record.method}: {', '.join(record.task.domains)}\n\n{text}"

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from rich.console import Console
@@ -41,6 +41,7 @@ class Plan:
     steps: int
     batch_size: int
     seconds_per_step: float
+    """On average over the stages."""
     hours: float
     memory_gib: float
     precision: str
@@ -57,12 +58,13 @@ def plan(experiment: AnyExperiment) -> Plan:
     runtime = Runtime.start(experiment.train.device)
     stream, _ = streams(experiment, data, runtime)
     settings, clock = experiment.train, _Clock()
-    stages = method.stages(settings.steps)
-    few = max(len(stages), 2 * max(phase.every for stage in stages for phase in stage.phases))
+    stages = [stage for stage in method.stages(settings.steps) if stage.steps]
+    few = [replace(stage, steps=2 * max(phase.every for phase in stage.phases)) for stage in stages]
     run = fit(
-        method, stream, steps=few, seed=settings.seed, runtime=runtime, hooks=[clock],
+        method, stream, steps=settings.steps, stages=few, seed=settings.seed, runtime=runtime, hooks=[clock],
         ema_decay=settings.ema_decay, precision=settings.precision,
     )  # fmt: skip
+    seconds = sum(stage.steps * clock.per_step(number) for number, stage in enumerate(stages))
     return Plan(
         recipe=experiment.recipe,
         paper=method.paper,
@@ -76,8 +78,8 @@ def plan(experiment: AnyExperiment) -> Plan:
         domains=data.task.domains,
         steps=settings.steps,
         batch_size=settings.batch_size,
-        seconds_per_step=clock.per_step(),
-        hours=clock.per_step() * settings.steps / 3600,
+        seconds_per_step=seconds / settings.steps,
+        hours=seconds / 3600,
         memory_gib=_peak_gib(runtime),
         precision=run.precision_note,
     )  # fmt: skip
@@ -105,10 +107,10 @@ def show(found: Plan, console: Console) -> None:
 
 
 class _Clock:
-    """Times the second half of a run's steps."""
+    """Times the second half of each stage's steps."""
 
     def start(self, run: Run) -> None:
-        self.times = [time.perf_counter()]
+        self.stages, self.times = run.stages, [time.perf_counter()]
 
     def __call__(self, run: Run) -> None:
         self.times.append(time.perf_counter())
@@ -116,9 +118,10 @@ class _Clock:
     def end(self, run: Run) -> None:
         """Nothing to do."""
 
-    def per_step(self) -> float:
-        half = len(self.times) // 2
-        return (self.times[-1] - self.times[half]) / max(1, len(self.times) - 1 - half)
+    def per_step(self, stage: int) -> float:
+        end = sum(each.steps for each in self.stages[: stage + 1])
+        half = end - self.stages[stage].steps // 2
+        return (self.times[end] - self.times[half]) / (end - half)
 
 
 def _peak_gib(runtime: Runtime) -> float:

@@ -21,7 +21,7 @@ from dragoman.engine.method import Method
 from dragoman.engine.progress import Bar
 from dragoman.engine.runtime import Runtime, environment
 from dragoman.errors import UserError, one_line
-from dragoman.exhibits import Generations, Translations
+from dragoman.exhibits import Generations, Scenes, Translations
 from dragoman.methods import find
 from dragoman.metrics.protocol import Protocol
 from dragoman.model import load_method, load_model, save_model
@@ -29,7 +29,7 @@ from dragoman.recipes.experiment import Experiment
 from dragoman.report import evaluation
 
 AnyExperiment = Experiment[Any, Any]
-Exhibit = Translations | Generations
+Exhibit = Translations | Scenes | Generations
 
 MAY_CHANGE = {"steps", "device", "workers", "log_every", "grid_every", "save_every", "keep", "evaluate_every"}
 """Fields of `train` that may differ when a run is resumed."""
@@ -63,7 +63,8 @@ def train(experiment: AnyExperiment, out: Path, *, resume: bool = False, quiet: 
             _prepare(out, experiment, resume)
         runtime.barrier()
         protocol = experiment.evaluate.model_copy(update={"split": split})
-        shown = (Generations if method.generates else Translations)(method.task, data, test, protocol)
+        kind = Generations if method.generates else Scenes if method.task.modalities else Translations
+        shown: Exhibit = kind(method.task, data, test, protocol)
         run, bad = _fit(experiment, method, data, shown, out, runtime, resume, console)
         for line in bad:
             console.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
@@ -100,6 +101,7 @@ def build(experiment: AnyExperiment, data: Dataset) -> Method:
     torch.manual_seed(experiment.train.seed)
     try:
         method = find(experiment.recipe.partition(".")[0])(experiment.method, data.task)
+        method.need_images(len(data))
         method.adopt([load_method(path)[0] for path in method.sources()])
         return method
     except UserError:

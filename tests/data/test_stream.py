@@ -40,7 +40,10 @@ def take(stream: Stream, many: int, first: int = 0) -> list[Batch]:
 
 def same(ours: list[Batch], theirs: list[Batch]) -> bool:
     pairs = list(zip(ours, theirs, strict=True))
-    return all(torch.equal(a.image, b.image) and torch.equal(a.label, b.label) for a, b in pairs)
+    return all(
+        torch.equal(a.image, b.image) and torch.equal(a.label, b.label) and torch.equal(a.index, b.index)
+        for a, b in pairs
+    )
 
 
 def test_batches_have_the_promised_shapes(tmp_path: Path):
@@ -51,6 +54,27 @@ def test_batches_have_the_promised_shapes(tmp_path: Path):
     assert batch.image.max() <= 1
     assert batch.label.shape == (5, 2)
     assert torch.equal(batch.label.sum(1), torch.ones(5))
+
+
+def test_every_image_comes_with_its_number(tmp_path: Path):
+    """Also where a bad image was replaced by another draw."""
+    data = Folder(root=folder(tmp_path, day=3, night=3), size=16, flip=False).open("train")
+    (tmp_path / "train/day/0.png").write_bytes(b"no image")
+    seen = set()
+    for batch in take(Stream(data, 5, (0,)), 6):
+        assert batch.index.shape == (5,) and batch.index.dtype == torch.int64
+        assert torch.equal(batch.label, data.labels[batch.index])
+        crops = torch.stack([data.load(int(index)) for index in batch.index])
+        assert torch.equal(batch.image, crops)
+        seen |= set(batch.index.tolist())
+    assert seen == {1, 2, 3, 4, 5}
+
+
+def test_a_batch_moves_with_and_without_numbers():
+    batch = take(Stream(DIGITS, 2, (0,)), 1)[0]
+    moved = batch.to(torch.device("cpu"))
+    assert torch.equal(moved.index, batch.index) and same([moved], [batch])
+    assert Batch(image=batch.image, label=batch.label).to(torch.device("cpu")).index is None
 
 
 def test_starting_later_equals_dropping_batches(tmp_path: Path):
@@ -66,6 +90,7 @@ def test_two_ranks_draw_together_what_one_of_double_batch_draws():
     for first, second, both in zip(*ranks, one, strict=True):
         assert torch.equal(torch.cat([first.image, second.image]), both.image)
         assert torch.equal(torch.cat([first.label, second.label]), both.label)
+        assert torch.equal(torch.cat([first.index, second.index]), both.index)
         assert not torch.equal(first.image, second.image)
 
 

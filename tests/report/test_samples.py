@@ -30,7 +30,9 @@ def sampler(sha: str = "one") -> Sampler:
 
 def test_a_file_for_each_seed_and_a_grid(tmp_path):
     counted = []
-    files = write_samples(sampler(), tmp_path, range(5, 9), None, counted.append)
+    done = write_samples(sampler(), tmp_path, range(5, 9), None, counted.append)
+    files = done.files
+    assert done.made == 4 and done.seconds_per_image == done.seconds / 4 > 0
     assert [file.name for file in files] == ["000005.png", "000006.png", "000007.png", "000008.png", "grid.png"]
     assert sum(counted) == 4
     colours = [Image.open(file).convert("RGB").getpixel((0, 0)) for file in files[:4]]
@@ -40,13 +42,14 @@ def test_a_file_for_each_seed_and_a_grid(tmp_path):
 
 
 def test_what_is_there_stays_and_the_rest_is_made(tmp_path):
-    files = write_samples(sampler(), tmp_path, range(3), "red")
+    files = write_samples(sampler(), tmp_path, range(3), "red").files
     before = files[0].read_bytes()
     files[0].write_bytes(files[1].read_bytes())
     files[2].unlink()
-    write_samples(sampler(), tmp_path, range(3), "red")
+    assert write_samples(sampler(), tmp_path, range(3), "red").made == 1
     assert files[0].read_bytes() == files[1].read_bytes() != before
     assert files[2].exists()
+    assert write_samples(sampler(), tmp_path, range(3), "red").seconds_per_image == 0
 
 
 def test_another_model_or_label_is_refused(tmp_path):

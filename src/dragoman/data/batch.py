@@ -1,12 +1,14 @@
 """What flows from the data to a method: the task and the batch types."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from pydantic import field_validator
+from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 from torch import Tensor
 
 from dragoman.config import Config
+from dragoman.data.modality import Modality
 
 
 class Task(Config):
@@ -22,6 +24,10 @@ class Task(Config):
     """Image channels."""
     load_size: int | None = None
     """Shorter side of the training images, in pixels, before the crop; `size` if not given."""
+    modalities: tuple[Modality, ...] = ()
+    """Of a modal task: what the domains are. An image is then all of them packed, and its code says which it has."""
+    seen: tuple[tuple[str, ...], ...] = ()
+    """Of a modal task: the sets of modalities that training images have, in the order of a batch."""
 
     @field_validator("domains")
     @classmethod
@@ -29,6 +35,20 @@ class Task(Config):
         if not domains or len(set(domains)) != len(domains):
             raise ValueError(f"domains must be distinct and at least one, got {domains}")
         return domains
+
+    @model_validator(mode="after")
+    def _modal(self) -> "Task":
+        if self.modalities and (self.domains, self.channels, self.exclusive) != (
+            tuple(m.name for m in self.modalities), sum(m.channels for m in self.modalities), False
+        ):  # fmt: skip
+            raise ValueError("domains and channels must be those of the modalities, and not exclusive")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _brief(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what only modal tasks have, so that the record of other models stays what it was."""
+        fields: dict[str, Any] = write(self)
+        return {name: value for name, value in fields.items() if value or name not in ("modalities", "seen")}
 
     @property
     def shorter_side(self) -> int:
@@ -57,6 +77,8 @@ class Batch:
     """[N, C, H, W] in [-1, 1]."""
     label: Tensor
     """[N, K] domain codes, 0 or 1."""
+    index: Tensor | None = None
+    """[N] int64, each image's number in its data set; None where nobody numbered them."""
 
     def sides(self) -> tuple[Tensor, Tensor]:
         """The images of domain A and of domain B, of a batch drawn by domain from two."""
@@ -68,4 +90,5 @@ class Batch:
         return Batch(
             image=self.image.to(device, non_blocking=True, memory_format=torch.channels_last),
             label=self.label.to(device, non_blocking=True),
+            index=None if self.index is None else self.index.to(device, non_blocking=True),
         )

@@ -115,10 +115,11 @@ def _misfits(root: Path, row: Row, width: int, height: int) -> list[str]:
 def _problems(found: Findings, manifest: Manifest, domains: tuple[str, ...]) -> list[str]:
     """Lines that say what is wrong and what to do."""
     lines = []
-    try:
-        manifest.need_domains("train" if "train" in found.counts else next(iter(found.counts)))
-    except UserError as error:
-        lines.append(str(error))
+    if domains or not any(row.modalities for row in manifest.rows):  # scenes may have modalities instead
+        try:
+            manifest.need_domains("train" if "train" in found.counts else next(iter(found.counts)))
+        except UserError as error:
+            lines.append(str(error))
     if "test" not in found.counts:
         lines.append("no test split: nothing to measure on; move some images of each domain to test/<domain>/")
     for kind, files, advice in (

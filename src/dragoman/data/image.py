@@ -3,6 +3,7 @@
 import contextlib
 import io
 import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +48,20 @@ def read(source: Path | str | Image.Image | np.ndarray, channels: int = 3) -> Pi
     if isinstance(source, np.ndarray):
         return _from_array(source, channels)
     name = "the image" if isinstance(source, Image.Image) else str(source)
+    with decoding(name):
+        if isinstance(source, Image.Image):
+            return _from_pil(source, channels, name)
+        with Image.open(source) as opened:
+            return _from_pil(opened, channels, name)
+
+
+@contextlib.contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Whatever a decoder raises within, as a BadImage that says in one line what is wrong with `name`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about large images, which are refused here, and about odd tags
-            if isinstance(source, Image.Image):
-                return _from_pil(source, channels, name)
-            with Image.open(source) as opened:
-                return _from_pil(opened, channels, name)
+            yield
     except BadImage:
         raise
     except UnidentifiedImageError:
@@ -66,7 +74,8 @@ def read(source: Path | str | Image.Image | np.ndarray, channels: int = 3) -> Pi
         raise BadImage(f"{name}: damaged image ({one_line(error)}); replace or remove it") from None
 
 
-def _bounded(image: Image.Image, name: str) -> None:
+def bounded(image: Image.Image, name: str) -> None:
+    """Raise BadImage if an image has no pixels, or too many."""
     if not image.width * image.height:
         raise BadImage(f"{name}: has no pixels ({image.width} x {image.height}); replace or remove it")
     if image.width * image.height > MAX_PIXELS:
@@ -77,7 +86,7 @@ def _bounded(image: Image.Image, name: str) -> None:
 
 
 def _from_pil(image: Image.Image, channels: int, name: str) -> Picture:
-    _bounded(image, name)
+    bounded(image, name)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":  # 16- or 32-bit grey
         values = np.asarray(image).astype(np.float32)
@@ -169,12 +178,12 @@ def write_whole(path: Path, content: bytes) -> None:
         raise UserError(f"cannot write {path}: {reason}; free space or choose another place") from None
 
 
-def find(folder: Path) -> list[Path]:
+def find(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """All image files below a folder by suffix, sorted; hidden files and folders are left out."""
     return sorted(
         p
         for p in folder.rglob("*")
-        if p.suffix.lower() in SUFFIXES
+        if p.suffix.lower() in suffixes
         and not any(part.startswith(".") for part in p.relative_to(folder).parts)
         and p.is_file()
     )

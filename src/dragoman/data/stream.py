@@ -12,12 +12,13 @@ from torch.utils.data import Dataset as TorchDataset
 from dragoman.data.batch import Batch
 from dragoman.data.dataset import Dataset
 from dragoman.data.image import BadImage
+from dragoman.data.modality import sets_of
 from dragoman.errors import UserError
 
 ATTEMPTS = 20
 """Draws for one place in a batch before giving up."""
 
-Item = tuple[Tensor, Tensor, list[str]]
+Item = tuple[Tensor, Tensor, int, list[str]]
 
 
 @dataclass
@@ -25,7 +26,8 @@ class Draws(TorchDataset[Item | UserError]):
     """Draw number n of a data set, the same for ever: its image, augmentation and all depend on (seed, n) alone.
 
     An exclusive domain is drawn first, uniformly, then one of its images; both with replacement. With `by_domain`, the
-    size of a batch, the domain is that of the draw's place in its batch.
+    size of a batch, the domain is that of the draw's place in its batch. Of a modal task the same goes for the sets of
+    modalities that images have.
     """
 
     dataset: Dataset
@@ -35,7 +37,10 @@ class Draws(TorchDataset[Item | UserError]):
 
     def __post_init__(self) -> None:
         task = self.dataset.task
-        columns = self.dataset.labels.unbind(1) if task.exclusive else [torch.ones(len(self.dataset))]
+        labels = self.dataset.labels
+        columns = labels.unbind(1) if task.exclusive else [torch.ones(len(self.dataset))]
+        if task.modalities:
+            columns = [(labels == torch.tensor(codes)).all(1) for codes in sets_of(labels)]
         self.groups = [column.nonzero()[:, 0] for column in columns]
         self._key = np.random.SeedSequence(self.seed).generate_state(2, np.uint64)
 
@@ -47,7 +52,7 @@ class Draws(TorchDataset[Item | UserError]):
             group = self.groups[self._domain(number, rng)]
             index = int(group[rng.integers(len(group))])
             try:
-                return self.dataset.load(index, rng), self.dataset.labels[index], bad
+                return self.dataset.load(index, rng), self.dataset.labels[index], index, bad
             except BadImage as error:
                 bad.append(str(error))
         return UserError(f"{ATTEMPTS} draws in a row gave no usable image, the last one: {bad[-1]}")
@@ -86,7 +91,8 @@ class Stream:
     world: int = 1
     workers: int = 0
     by_domain: bool = False
-    """Whether a batch holds equally many images of each domain, in the domains' order, instead of a random mix."""
+    """Whether a batch holds equally many images of each domain, in the domains' order, instead of a random mix; of a
+    modal task equally many of each set of modalities, in the order of `sets_of`."""
     bad: dict[str, None] = field(default_factory=dict)
     """What was wrong with the images that were left out, each once."""
 
@@ -96,10 +102,11 @@ class Stream:
         Raises:
             UserError: the domains cannot share a batch equally.
         """
-        domains = len(self.dataset.task.domains)
-        if self.by_domain and self.batch_size % domains:
-            raise UserError(f"--train.batch-size {self.batch_size} cannot be shared equally by {domains} domains; "
-                            f"use a multiple of {domains}")  # fmt: skip
+        task = self.dataset.task
+        count, what = (len(sets_of(self.dataset.labels)), "sets") if task.modalities else (len(task.domains), "domains")
+        if self.by_domain and self.batch_size % count:
+            raise UserError(f"--train.batch-size {self.batch_size} cannot be shared equally by {count} {what}; "
+                            f"use a multiple of {count}")  # fmt: skip
         loader = DataLoader(
             Draws(self.dataset, self.seed, self.batch_size if self.by_domain else None),
             batch_sampler=_Numbers(first, self.batch_size, self.rank, self.world),
@@ -119,5 +126,6 @@ def _collate(items: list[Item | UserError]) -> tuple[Batch, list[str]] | UserErr
     for item in items:
         if isinstance(item, UserError):
             return item
-    images, labels, bad = zip(*items, strict=True)
-    return Batch(image=torch.stack(images), label=torch.stack(labels)), [text for texts in bad for text in texts]
+    images, labels, index, bad = zip(*items, strict=True)
+    batch = Batch(image=torch.stack(images), label=torch.stack(labels), index=torch.tensor(index))
+    return batch, [text for texts in bad for text in texts]

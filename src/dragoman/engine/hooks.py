@@ -152,7 +152,7 @@ def symptoms(images: Tensor, outputs: Tensor) -> list[str]:
     * inverted: lightness of input and output correlate below -0.5 on average.
     """
     found = []
-    if _collapsed(images, outputs):
+    if collapsed(images, outputs):
         found.append("every input gives almost the same output (collapse): lower the learning rate or raise the "
                      "weight of the reconstruction")  # fmt: skip
     if (images - outputs).abs().mean().item() < 0.02:
@@ -168,12 +168,12 @@ def symptoms(images: Tensor, outputs: Tensor) -> list[str]:
 
 def collapse(real: Tensor, made: Tensor) -> list[str]:
     """What is wrong with generated images [N, C, H, W] beside real ones, in words: they hardly differ, or nothing."""
-    if not _collapsed(real, made):
+    if not collapsed(real, made):
         return []
     return ["every noise gives almost the same image (collapse): lower the learning rate or train the critic more"]
 
 
-def _collapsed(real: Tensor, made: Tensor) -> bool:
+def collapsed(real: Tensor, made: Tensor) -> bool:
     """Whether images differ from each other less than a tenth of what real ones do."""
     spread, own = (t.std(0, correction=0).mean().item() for t in (real, made))
     return own < 0.1 * spread

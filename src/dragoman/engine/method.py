@@ -1,9 +1,9 @@
 """What a method declares: its networks, its losses with their weights, and the order of optimisation."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -13,6 +13,7 @@ from dragoman.data.batch import Batch, Task
 
 if TYPE_CHECKING:
     from dragoman.engine.fit import Run
+    from dragoman.inference.modal import ModalCore
     from dragoman.inference.sampler import GeneratorCore
     from dragoman.inference.translator import Core
 
@@ -51,8 +52,8 @@ class Phase:
     """Prefix of its terms in the log: "D", "G"."""
     updates: Sequence[str]
     """Names of optimisers; the trainable parameters of the phase are exactly theirs."""
-    losses: Callable[[Any], Losses]
-    """A function of the batch, usually a bound method."""
+    losses: Callable[..., Losses]
+    """A function of the batch and of `arguments`, usually a bound method."""
     weights: Mapping[str, Weight]
     """Same keys as the losses: the paper's full objective."""
     every: int = 1
@@ -61,6 +62,8 @@ class Phase:
     """Updates per step, each on a fresh batch."""
     lr: Weight = 1.0
     """Factor on the optimisers' own learning rates."""
+    arguments: Mapping[str, Weight] = field(default_factory=dict)
+    """Further arguments of `losses` by name, where these vary in time (how far a layer is faded in)."""
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.repeat < 1:
@@ -121,8 +124,11 @@ class Method(nn.Module):
         """The stages of a run of `steps` steps in all."""
         raise NotImplementedError
 
-    def translator(self, nets: Mapping[str, nn.Module]) -> "Core":
-        """What leaves: a translator made of the given networks, live or averaged, keyed as the method's children."""
+    def translator(self, nets: Mapping[str, nn.Module]) -> "Core | ModalCore":
+        """What leaves: a translator made of the given networks, live or averaged, keyed as the method's children.
+
+        Of a modal task it is between modalities.
+        """
         raise NotImplementedError
 
     def sampler(self, nets: Mapping[str, nn.Module]) -> "GeneratorCore":
@@ -131,6 +137,9 @@ class Method(nn.Module):
 
     def settle(self, nets: Mapping[str, nn.Module]) -> None:
         """Make the given networks ready to leave, without gradients: statistics of batch norm, for example."""
+
+    def need_images(self, count: int) -> None:
+        """Raise ValueError unless it can learn from a train split of so many images."""
 
     def sources(self) -> Sequence[Path]:
         """Model folders whose networks a new run starts from."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dragoman.data.image import BadImage, Picture, find, read, write, write_whole
+from dragoman.data.image import SUFFIXES, BadImage, Picture, find, read, write, write_whole
 from dragoman.data.manifest import METADATA, Manifest, Row, code
 from dragoman.errors import UserError
-from dragoman.inference.translator import Scale, Translator
+from dragoman.inference.scale import Scale
+from dragoman.inference.translator import Translator
 
 SETTINGS = ".dragoman.json"
 BATCH_PIXELS = 2**18
@@ -47,8 +48,8 @@ class Job:
     """Where the masks of the outputs go; empty where they are not wanted."""
 
 
-def listed(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
-    """Every input file, and the name it has below what was given.
+def listed(inputs: Sequence[Path], out: Path, suffixes: Collection[str] = SUFFIXES) -> Iterator[tuple[Path, Path]]:
+    """Every input file, of folders those with the suffixes, and the name it has below what was given.
 
     Raises:
         UserError: an input does not exist, or a folder has no image.
@@ -57,7 +58,7 @@ def listed(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
         raise UserError("nothing to translate; name image files or folders")
     for given in inputs:
         if given.is_dir():
-            found = find(given)
+            found = find(given, suffixes)
             if out.resolve() != given.resolve():  # what was translated before is no input
                 found = [path for path in found if out.resolve() not in path.resolve().parents]
             if not found:
@@ -79,17 +80,24 @@ def plan(inputs: Sequence[Path], out: Path, samples: int, masks: bool = False) -
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
     for path, name in listed(inputs, out):
-        if (out / name).resolve() == path.resolve():
-            raise UserError(f"{path} would be written onto itself; choose another --out")
         named = [name] if samples == 1 else [name.with_name(f"{name.stem}-{k}{name.suffix}") for k in range(samples)]
         beside = [n.with_name(f"{n.stem}.mask.png") for n in named] if masks else []
-        for written in (*named, *beside):
-            if (other := taken.setdefault(written, path)) != path:
-                raise UserError(
-                    f"{other} and {path} would both be written to {out / written}; translate them to two folders"
-                )
+        claim(taken, path, [name, *named, *beside], out)
         jobs.append(Job(path, [out / n for n in named], [out / n for n in beside]))
     return jobs
+
+
+def claim(taken: dict[Path, Path], path: Path, written: Sequence[Path], out: Path) -> None:
+    """Note in `taken` that an input is written to these names below `out`.
+
+    Raises:
+        UserError: that is the input itself, or what another input is written to.
+    """
+    for name in written:
+        if (out / name).resolve() == path.resolve():
+            raise UserError(f"{path} would be written onto itself; choose another --out")
+        if (other := taken.setdefault(name, path)) != path:
+            raise UserError(f"{other} and {path} would both be written to {out / name}; translate them to two folders")
 
 
 def translate_files(

@@ -1,10 +1,9 @@
 """The translator: what leaves a training run, and the only thing that metrics, reports and users see."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,12 +14,9 @@ from torch import Tensor, nn
 from dragoman.data.image import Picture, read, to_pil
 from dragoman.errors import UserError, suggest
 from dragoman.inference.model import Model
+from dragoman.inference.scale import Scale, inner_shape, pad
 
 Source = Path | str | Image.Image | np.ndarray
-Scale = Literal["train", "native"]
-SCALES = get_args(Scale)
-MOST_PIXELS = 2**22
-"""Very elongated images, which would grow beyond this at the scale of training, stay at their own."""
 
 
 class Core(nn.Module):
@@ -181,7 +177,7 @@ class Translator(Model[Core]):
             UserError: an exemplar where the method takes none, or an unknown scale.
         """
         if exemplar is not None:
-            padded, _ = _pad(self.rescale(scale, exemplar[None]), self.core.stride, self.core.smallest)
+            padded, _ = pad(self.rescale(scale, exemplar[None]), self.core.stride, self.core.smallest)
             return self.core.encode_style(padded.to(self.device), code[None].to(self.device))[0].cpu()
         return self.core.sample_style(code[None], torch.Generator().manual_seed(seed))[0]
 
@@ -197,14 +193,8 @@ class Translator(Model[Core]):
         Raises:
             UserError: the scale is neither.
         """
-        if scale not in SCALES:
-            raise UserError(f"unknown scale {scale!r}; there is: {', '.join(SCALES)}")
-        shape = x.shape[-2:]
-        factor = self.task.shorter_side / min(shape)
-        inner = [max(self.task.shorter_side, round(side * factor)) for side in shape]
-        if scale == "native" or factor == 1 or math.prod(inner) > MOST_PIXELS:
-            return x
-        return _resize(x, inner).clamp(-1, 1)
+        inner = inner_shape(scale, self.task, x.shape[-2:])
+        return x if list(x.shape[-2:]) == inner else _resize(x, inner).clamp(-1, 1)
 
     def translate_at(self, scale: Scale, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
         """`translate` at a scale the network knows, and back to the input's size.
@@ -234,7 +224,7 @@ class Translator(Model[Core]):
         Returns:
             The images [N, C, H, W] in [-1, 1] and the masks [N, 1, H, W] in [0, 1] or None, on the CPU.
         """
-        padded, (top, left) = _pad(x, self.core.stride, self.core.smallest)
+        padded, (top, left) = pad(x, self.core.stride, self.core.smallest)
         padded = padded.to(self.device, memory_format=torch.channels_last)
         image, mask = self.core(padded, c.to(self.device), s.to(self.device))
         window = (..., slice(top, top + x.shape[-2]), slice(left, left + x.shape[-1]))
@@ -247,15 +237,3 @@ def _plain(name: str) -> str:
 
 def _resize(x: Tensor, shape: Sequence[int]) -> Tensor:
     return F.interpolate(x, tuple(shape), mode="bicubic", antialias=True, align_corners=False)
-
-
-def _pad(x: Tensor, stride: int, smallest: int) -> tuple[Tensor, tuple[int, int]]:
-    """Pad evenly to multiples of the stride, by reflection; returns where the image starts.
-
-    Where an image is too small to reflect that far, its border is repeated.
-    """
-    height, width = (max(-(-side // stride) * stride, smallest) for side in x.shape[-2:])
-    top, left = (height - x.shape[-2]) // 2, (width - x.shape[-1]) // 2
-    sides = (left, width - x.shape[-1] - left, top, height - x.shape[-2] - top)
-    reflects = max(sides[:2]) < x.shape[-1] and max(sides[2:]) < x.shape[-2]
-    return F.pad(x, sides, mode="reflect" if reflects else "replicate"), (top, left)

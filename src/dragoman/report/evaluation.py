@@ -13,6 +13,7 @@ from PIL import Image
 from dragoman.data.batch import Task
 from dragoman.data.image import write, write_whole
 from dragoman.errors import UserError
+from dragoman.inference.modal import ModalTranslator
 from dragoman.inference.translator import Translator
 from dragoman.metrics.embedding import project
 from dragoman.metrics.features import Kept
@@ -20,6 +21,7 @@ from dragoman.metrics.protocol import Samples
 from dragoman.report.grids import translations
 from dragoman.report.html import EVALUATIONS, MissingLibrary, beside, is_run, report
 from dragoman.report.scatter import scatter
+from dragoman.report.scenes import scenes
 
 POINTS = 2000
 """Most images in the plot of an evaluation."""
@@ -110,7 +112,7 @@ def write_evaluation(
     place: Place,
     about: dict[str, str],
     result: dict[str, Any],
-    translator: Translator,
+    translator: Translator | ModalTranslator,
     inputs: Samples,
     kept: Kept,
     warn: Callable[[str], None],
@@ -120,7 +122,7 @@ def write_evaluation(
     Args:
         place: From `place`.
         about: What was evaluated: model, data, split.
-        result: From `Measure`.
+        result: From `Measure` or `MeasureScenes`.
         translator: The model.
         inputs: What it was measured on; the first are in the grid.
         kept: Features from the measurement.
@@ -133,7 +135,11 @@ def write_evaluation(
         UserError: a file cannot be written.
     """
     features, text = plot(kept)
-    grid, _ = translations(translator, inputs.images[:SHOWN], inputs.labels[:SHOWN])
+    images, labels = inputs.images[:SHOWN], inputs.labels[:SHOWN]
+    if isinstance(translator, ModalTranslator):
+        grid = scenes(translator, images, labels)
+    else:
+        grid, _ = translations(translator, images, labels)
     facts = {"evaluated": about | {"sha256": str(translator.facts.get("sha256", ""))}, "features": text}
     written = save(place, result | facts, {"grid": grid, "features": features})
     try:

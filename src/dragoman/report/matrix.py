@@ -11,7 +11,8 @@ from torch import Tensor
 from dragoman.data.image import BadImage, read, write
 from dragoman.errors import UserError
 from dragoman.inference.files import BATCH_PIXELS, known_code, listed
-from dragoman.inference.translator import Scale, Translator
+from dragoman.inference.scale import Scale
+from dragoman.inference.translator import Translator
 from dragoman.report.grids import grid
 
 MOST = 16

@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from dragoman.data.batch import Task
 from dragoman.data.dataset import DataConfig, Folder
 from dragoman.data.manifest import Manifest
+from dragoman.data.modal import ModalFolder
 from dragoman.errors import UserError, suggest
 from dragoman.worlds.digits import Digits
 from dragoman.worlds.faces import Faces
 from dragoman.worlds.mnist import MNIST, MNISTMultiple, MNISTSingle
 from dragoman.worlds.streets import Streets
+from dragoman.worlds.streets.modalities import StreetsModalities
 from dragoman.worlds.world import SPLITS, BuiltIn
 from dragoman.worlds.writer import write
 
@@ -52,6 +54,8 @@ def open_source(source: str, task: Task) -> DataConfig:
     Raises:
         UserError: it is neither, or does not have these domains.
     """
+    if task.modalities and source == "streets":
+        return StreetsModalities(size=task.size, seen=task.seen)
     if source in WORLDS:
         world = WORLDS[source]
         shown = []
@@ -66,6 +70,9 @@ def open_source(source: str, task: Task) -> DataConfig:
         raise UserError(f"{source} has the domains {', '.join(shown[0].domains)}, the model {', '.join(task.domains)}")
     if not Path(source).exists():
         raise UserError(f"no folder {source!r}; give a data set folder or one of: {', '.join(WORLDS)}")
+    if task.modalities:
+        furthest = max(m.furthest for m in task.modalities) or None
+        return ModalFolder(root=Path(source), size=task.size, flip=False, modalities=task.domains, furthest=furthest)
     return Folder(root=Path(source), size=task.size, channels=task.channels, flip=False, domains=task.domains)
 
 

@@ -15,6 +15,7 @@ from dragoman.data.batch import Task
 from dragoman.data.dataset import DataConfig
 from dragoman.data.image import from_uint8
 from dragoman.data.manifest import Box, Row
+from dragoman.data.modality import Colour
 from dragoman.errors import UserError
 
 SPLITS = ("train", "test")
@@ -65,6 +66,8 @@ class World(BuiltIn):
     sets: ClassVar[tuple[str, ...]] = ("images", "pairs")
     classes: ClassVar[tuple[str, ...]] = ()
     """Names of the numbers in its segmentation."""
+    palette: ClassVar[tuple[Colour, ...]] = ()
+    """A colour for each."""
 
     @field_validator("set")
     @classmethod

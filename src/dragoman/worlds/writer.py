@@ -14,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from dragoman.data.dataset import DataConfig, Dataset
 from dragoman.data.image import to_pil
 from dragoman.data.manifest import Manifest, Row
+from dragoman.data.maps import PER_METRE, indexed
 from dragoman.data.pairing import PAIRS, Reach, weak_pairs, write_pairs
 from dragoman.worlds.world import SPLITS, Rendered, View, World
 
@@ -77,27 +78,29 @@ class _Files(TorchDataset[Row | OSError]):
         if not isinstance(data, Rendered):
             _save(self.out / name, to_pil(data.load(index)))
             return Row.model_validate(facts)
-        view, kind = data.view(index), data.world.set
+        view, world = data.view(index), data.world
         _save(self.out / name, Image.fromarray(view.image))
-        if kind == "pairs":
-            facts["group"] = f"{self.split}-{data.world.pair(index)[0]:05d}"
-        return Row.model_validate(facts | self._extras(view, kind, index))
+        if world.set == "pairs":
+            facts["group"] = f"{self.split}-{world.pair(index)[0]:05d}"
+        return Row.model_validate(facts | self._extras(view, world, index))
 
-    def _extras(self, view: View, kind: str, index: int) -> dict[str, object]:
+    def _extras(self, view: View, world: World, index: int) -> dict[str, object]:
         """Pose, boxes and further pictures."""
         paths = {}
-        for modality in EXTRAS.get(kind, ()):
+        for modality in EXTRAS.get(world.set, ()):
             if modality in view.modalities:
                 paths[modality] = f"{modality}/{self.split}/{index:05d}.png"
-                _save(self.out / paths[modality], _encode(view.modalities[modality]))
-        return {"pose": view.pose, "modalities": paths, "boxes": view.boxes if kind in EXTRAS else []}
+                _save(self.out / paths[modality], _encode(modality, view.modalities[modality], world))
+        return {"pose": view.pose, "modalities": paths, "boxes": view.boxes if world.set in EXTRAS else []}
 
 
-def _encode(picture: np.ndarray) -> Image.Image:
-    """uint8 as it is; metres as 16 bits, 256 to the metre."""
+def _encode(modality: str, picture: np.ndarray, world: World) -> Image.Image:
+    """Class numbers with their colours, other bytes as they are; metres as 16 bits, 256 to the metre."""
+    if modality == "segmentation":
+        return indexed(picture, world.palette)
     if picture.dtype == np.uint8:
         return Image.fromarray(picture)
-    return Image.fromarray(np.minimum(np.round(picture * 256), 65535).astype(np.uint16))
+    return Image.fromarray(np.minimum(np.round(picture * PER_METRE), 65535).astype(np.uint16))
 
 
 def _save(path: Path, image: Image.Image) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from dragoman.data.modality import Colour
 from dragoman.worlds.drawing import opencv
 from dragoman.worlds.streets import camera, condition, traffic
 from dragoman.worlds.streets.camera import Camera, Frame
@@ -15,7 +16,7 @@ from dragoman.worlds.streets.condition import NIGHTS, ROBOTCAR11, WEATHER4
 from dragoman.worlds.streets.figures import place
 from dragoman.worlds.streets.layout import KINDS, LANE, street
 from dragoman.worlds.streets.look import radiance
-from dragoman.worlds.streets.mesh import CLASSES, Mesh
+from dragoman.worlds.streets.mesh import CLASSES, PALETTE, Mesh
 from dragoman.worlds.streets.photo import STYLES, develop
 from dragoman.worlds.streets.route import STRETCHES, exact
 from dragoman.worlds.world import SPLITS, View, World, generator
@@ -69,6 +70,7 @@ class Streets(World):
 
     sets: ClassVar[tuple[str, ...]] = ("images", "pairs", "weak-pairs", "boxes", "modalities", "biased")
     classes: ClassVar[tuple[str, ...]] = CLASSES
+    palette: ClassVar[tuple[Colour, ...]] = tuple((int(r), int(g), int(b)) for r, g, b in PALETTE)
 
     @model_validator(mode="after")
     def _one_meaning(self) -> "Streets":
