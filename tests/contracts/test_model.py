@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import every_recipe, every_sampler, every_translator, train
+from tiny import MODAL, every_modal, every_recipe, every_sampler, every_translator, train
 
 from dragoman import load, load_sampler
+from dragoman.data.modality import pack, unpack
 from dragoman.errors import UserError
+from dragoman.inference.modal import ModalTranslator
 from dragoman.inference.sampler import Sampler
 from dragoman.inference.translator import Translator
 from dragoman.model import load_model, save_model
@@ -18,7 +20,7 @@ from dragoman.model import load_model, save_model
 @dataclasses.dataclass
 class Saved:
     path: object
-    model: Translator | Sampler
+    model: Translator | ModalTranslator | Sampler
     run: object
 
 
@@ -33,7 +35,8 @@ def saved(tmp_path_factory):
             nets, path = run.averages.nets(run.method), tmp_path_factory.mktemp("model") / "model"
             with run.leaving() as core:
                 save_model(path, run.method, nets, {"recipe": recipe, "steps": 3})
-                model = (Sampler if run.method.generates else Translator)(core, run.method.task)
+                kind = Sampler if run.method.generates else ModalTranslator if recipe in MODAL else Translator
+                model = kind(core, run.method.task)
             found[recipe] = Saved(path, model, run)
         return found[recipe]
 
@@ -148,3 +151,81 @@ def test_any_size_in_the_same_size_out(recipe, size, saved):
     result = translator(Image.fromarray(pixels), to=translator.domains[-1], seed=2)
     assert result.image.size == size
     assert result.mask is None or result.mask.size == size
+
+
+def scenes(translator, count=3, height=24, width=20):
+    """Packed scenes, what each gives and what is wanted: all pairs of modalities in turn, then all at once."""
+    generator = torch.Generator().manual_seed(1)
+    parts = {}
+    for m in translator.task.modalities:
+        values = torch.rand(count, m.channels, height, width, generator=generator)
+        if m.kind == "segmentation":
+            parts[m.name] = torch.eye(m.channels)[values.argmax(1)].permute(0, 3, 1, 2)
+        else:
+            parts[m.name] = values * 2 - 1
+    one, names = torch.eye(len(translator.domains)), range(len(translator.domains))
+    pairs = [(one[a], one[b]) for a in names for b in names] + [(torch.ones(len(one)), one[-1])]
+    given, wanted = (torch.stack([pairs[i % len(pairs)][side] for i in range(count)]) for side in (0, 1))
+    return pack(parts, translator.task.modalities), given, wanted
+
+
+@every_modal
+def test_the_folder_gives_the_same_modal_translator(recipe, saved):
+    one = saved(recipe)
+    torch.manual_seed(77)
+    back = load(one.path)
+    assert isinstance(back, ModalTranslator)
+    assert torch.equal(one.model.translate(*scenes(back, 12)), back.translate(*scenes(back, 12)))
+    assert back.task == one.run.method.task
+    assert (back.facts["method"], back.facts["facts"]["steps"]) == (recipe.partition(".")[0], 3)
+
+
+@every_modal
+def test_a_scene_alone_and_in_a_batch(recipe, saved):
+    """Whatever its neighbours give and want."""
+    translator = load(saved(recipe).path)
+    x, given, wanted = scenes(translator, 12)
+    together = translator.translate(x, given, wanted)
+    for i in range(12):
+        alone = translator.translate(x[i : i + 1], given[i : i + 1], wanted[i : i + 1])
+        torch.testing.assert_close(alone[0], together[i], rtol=0, atol=1e-5)
+
+
+@every_modal
+def test_modalities_matter_and_only_those_that_are_given(recipe, saved):
+    translator = load(saved(recipe).path)
+    modalities = translator.task.modalities
+    x, _, _ = scenes(translator, 2)
+    truth = unpack(x, modalities)
+    for a in modalities:
+        given = translator.code([a.name]).expand(2, -1)
+        only = pack({a.name: truth[a.name]}, modalities)
+        for b in modalities:
+            wanted = translator.code([b.name]).expand(2, -1)
+            y = translator.translate(x, given, wanted)
+            assert torch.equal(y, translator.translate(only, given, wanted))
+            parts = unpack(y, modalities)
+            assert all(not parts[m.name].any() for m in modalities if m != b)
+            assert not torch.equal(parts[b.name][0], parts[b.name][1])
+            if b.kind == "segmentation":
+                assert parts[b.name].min() >= 0
+                torch.testing.assert_close(parts[b.name].sum(1), torch.ones_like(parts[b.name][:, 0]))
+            else:
+                assert parts[b.name].abs().max() <= 1
+
+
+@every_modal
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_any_size_of_a_scene_in_the_same_size_out(recipe, size, saved):
+    translator = load(saved(recipe).path)
+    width, height = size
+    random = np.random.default_rng(0)
+    pictures = {
+        m.name: random.integers(0, m.channels, (height, width), np.uint8) if m.kind == "segmentation"
+        else random.random((height, width), np.float32) * m.furthest if m.kind == "depth"
+        else random.integers(0, 256, (height, width, 3), np.uint8)
+        for m in translator.task.modalities
+    }  # fmt: skip
+    for m in translator.task.modalities:
+        assert translator({m.name: pictures[m.name]}, to=translator.domains[0]).image.size == size
+        assert translator(pictures, to=m.name).image.size == size

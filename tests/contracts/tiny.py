@@ -21,8 +21,10 @@ from dragoman.engine.runtime import Runtime
 RECIPES = [name for name in recipes.names() if name.endswith(".tiny")]
 GENERATE = [name for name in RECIPES if methods.find(name.partition(".")[0]).generates]
 TRANSLATE = [name for name in RECIPES if name not in GENERATE]
+MODAL = [name for name in TRANSLATE if recipes.find(name).data.task.modalities]
 every_recipe = pytest.mark.parametrize("recipe", RECIPES)
-every_translator = pytest.mark.parametrize("recipe", TRANSLATE)
+every_translator = pytest.mark.parametrize("recipe", [name for name in TRANSLATE if name not in MODAL])
+every_modal = pytest.mark.parametrize("recipe", MODAL)
 every_sampler = pytest.mark.parametrize("recipe", GENERATE)
 
 

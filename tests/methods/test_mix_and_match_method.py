@@ -1,0 +1,342 @@
+"""Mix-and-match networks against thesis chapter 4: Eqs. 4.1 to 4.13, the three stages, unseen translations."""
+
+from itertools import permutations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dragoman.data.batch import Batch, Task
+from dragoman.data.modality import Modality, pack, unpack
+from dragoman.engine.fit import fit
+from dragoman.engine.runtime import Runtime
+from dragoman.losses.berhu import berhu
+from dragoman.losses.segmentation import pixel_cross_entropy
+from dragoman.methods.mix_and_match import MixAndMatch, MixAndMatchConfig
+from dragoman.nets.vgg import VGG16
+
+RGB, DEPTH = Modality(name="rgb"), Modality(name="depth", kind="depth", furthest=10)
+NIR = Modality(name="nir", channels=1)
+SEG = Modality(name="segmentation", kind="segmentation", classes=("floor", "wall", "chair"))
+PAIRS = (("rgb", "depth"), ("rgb", "segmentation"))
+
+
+def task_of(*modalities: Modality, seen=PAIRS, size: int = 16) -> Task:
+    return Task(domains=tuple(m.name for m in modalities), exclusive=False, size=size,
+                channels=sum(m.channels for m in modalities), modalities=modalities, seen=seen)  # fmt: skip
+
+
+THREE = task_of(RGB, DEPTH, SEG)
+FOUR = task_of(RGB, DEPTH, NIR, SEG, seen=(("rgb", "segmentation"), ("rgb", "depth", "nir")))
+
+
+def small(task: Task = THREE, seed: int = 0, **changes) -> MixAndMatch:
+    torch.manual_seed(seed)
+    settings = {"width": 4, "blocks": (1, 1), "d_layers": 2, "start": "random"} | changes
+    method = MixAndMatch(MixAndMatchConfig(**settings), task)
+    for p in method.parameters():
+        torch.nn.init.normal_(p, 0.1, 0.3)
+    return method
+
+
+def encoders(method: MixAndMatch) -> dict[str, torch.nn.Module]:
+    return {**method.R, **method.E}
+
+
+def batch(task: Task = THREE, rows: int = 2) -> Batch:
+    """Rows of every set, whose scenes are blocks of one class, one depth and one colour each."""
+    draw = torch.Generator().manual_seed(5)
+    images, labels = [], []
+    for names in task.seen:
+        number = torch.randint(3, (rows, 1, 4, 4), generator=draw).repeat_interleave(4, 2).repeat_interleave(4, 3)
+        own = {
+            "rgb": torch.cat([number == k for k in range(3)], 1) * 1.6 - 0.8,
+            "depth": number / 2 - 0.5,
+            "nir": number * 0.8 - 0.9,
+            "segmentation": torch.cat([number == k for k in range(3)], 1).float(),
+        }
+        own["depth"][:, :, :2] = -1
+        own["segmentation"][:, :, -2:] = 0
+        images.append(pack({name: own[name] for name in names}, task.modalities))
+        labels.append(torch.tensor([[float(m.name in names) for m in task.modalities]] * rows))
+    return Batch(image=torch.cat(images), label=torch.cat(labels))
+
+
+def parts(task: Task, b: Batch) -> list[dict[str, torch.Tensor]]:
+    return [unpack(rows, task.modalities) for rows in b.image.chunk(len(task.seen))]
+
+
+def test_defaults_are_the_published_values():
+    assert MixAndMatchConfig().model_dump() == {
+        "network": "segnet", "width": 64, "blocks": VGG16, "resblocks": 6, "d_layers": 4, "side": "indices",
+        "start": "vgg16", "autoencoders": True, "noise": 0.5, "w_l2": (1, 100), "w_gan": (1, 10), "w_depth": 10,
+        "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "alpha": 0.2, "lr": 2e-4, "lr_pseudo": 2e-5,
+        "betas": (0.5, 0.999),
+    }  # fmt: skip
+
+
+def test_seen_translations_of_the_first_stage():
+    """Eqs. 4.1, 4.2, 4.4, 4.7 and L_GAN: each modality's decoder sees both its sources in one batch."""
+    method, b = small().eval(), batch()  # in eval mode a row's translation does not depend on the others
+    (rd, rs), f, g = parts(THREE, b), encoders(method), method.G
+    from_depth, from_seg = g["rgb"](f["depth"](rd["depth"])), g["rgb"](f["segmentation"](rs["segmentation"]))
+    fake = torch.cat([from_depth, from_seg])
+    losses = method.g_losses(b, aligned=False, pseudo=False)
+    expected = {
+        "l2": (from_seg - rs["rgb"]).square().mean() + (from_depth - rd["rgb"]).square().mean(),
+        "berhu": berhu(g["depth"](f["rgb"](rd["rgb"])), rd["depth"], rd["depth"] > -1),
+        "ce": pixel_cross_entropy(g["segmentation"](f["rgb"](rs["rgb"])), rs["segmentation"]),
+        "gan": (method.D(fake) - 1).square().mean(),
+    }
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, msg=name)
+    real = torch.cat([rd["rgb"], rs["rgb"]])
+    torch.testing.assert_close(method.d_losses(b, aligned=False)["gan"],
+                               (method.D(real) - 1).square().mean() + method.D(fake).square().mean())  # fmt: skip
+
+
+def test_all_losses_of_the_third_stage():
+    """Eqs. 4.1 to 4.13; the autoencoder of RGB is averaged over both sets (Eq. 4.3)."""
+    method, b = small(noise=0).eval(), batch()
+    (rd, rs), f, g = parts(THREE, b), encoders(method), method.G
+    losses = method.g_losses(b, aligned=True, pseudo=True)
+    r1, r2, d, s = (
+        f["rgb"](rd["rgb"]),
+        f["rgb"](rs["rgb"]),
+        f["depth"](rd["depth"]),
+        f["segmentation"](rs["segmentation"]),
+    )
+
+    def l2(code, x):
+        return (g["rgb"](code) - x).square().mean()
+
+    def depth(code):
+        return berhu(g["depth"](code), rd["depth"], rd["depth"] > -1)
+
+    def ce(code):
+        return pixel_cross_entropy(g["segmentation"](code), rs["segmentation"])
+
+    fake = torch.cat([g["rgb"](code) for code in (d, s, r1, r2)])
+    expected = {
+        "l2": l2(s, rs["rgb"]) + l2(d, rd["rgb"]) + (l2(r1, rd["rgb"]) + l2(r2, rs["rgb"])) / 2,
+        "berhu": depth(r1) + depth(d),
+        "ce": ce(r2) + ce(s),
+        "gan": (method.D(fake) - 1).square().mean(),
+        "latent": (r2[0] - s[0]).square().mean() + (r1[0] - d[0]).square().mean(),
+        "pseudo": berhu(g["depth"](s), g["depth"](r2))
+        + pixel_cross_entropy(g["segmentation"](d), g["segmentation"](r1).softmax(1)),
+    }
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, msg=name, rtol=1e-4, atol=1e-5)
+    real = torch.cat([rd["rgb"], rs["rgb"]])
+    torch.testing.assert_close(method.d_losses(b, aligned=True)["gan"],
+                               (method.D(real) - 1).square().mean() + method.D(fake).square().mean())  # fmt: skip
+
+
+def test_a_stage_without_a_component_lacks_its_term():
+    """Table 4.3."""
+    b = batch()
+    method = small(autoencoders=False, w_latent=0)
+    assert method.g_losses(b, aligned=True, pseudo=False).keys() == {"l2", "berhu", "ce", "gan"}
+    assert [name for _, *name in method.routes(False)] == [list(p) for names in PAIRS for p in permutations(names)]
+    assert [stage.name for stage in small(w_pseudo=0).stages(10)] == ["seen", "align"]
+
+
+def test_noise_is_on_the_codes_of_the_later_stages_only():
+    method = small(noise=0.5).eval()
+    codes = {(0, "rgb"): (torch.zeros(2, 8, 40, 40), ["side"])}
+    assert method._noisy(codes, aligned=False) is codes
+    (h, side) = method._noisy(codes, aligned=True)[0, "rgb"]
+    assert abs(h.std() - 0.5) < 0.02 and abs(h.mean()) < 0.02 and side == ["side"]
+    torch.manual_seed(1)
+    one = method.g_losses(batch(), aligned=True, pseudo=False)
+    other = method.g_losses(batch(), aligned=True, pseudo=False)
+    assert one["ce"] != other["ce"] and one["latent"] == other["latent"]
+
+
+def test_pseudo_pairs_train_the_unseen_translation_only():
+    """The target's own path through RGB's encoder gets no gradient (4.5.2)."""
+    method = small(noise=0).eval()
+    loss = method.g_losses(batch(), aligned=True, pseudo=True)["pseudo"]
+
+    def slope(net):
+        return sum(g.abs().sum() for g in torch.autograd.grad(loss, [*net.parameters()], retain_graph=True,
+                                                               allow_unused=True) if g is not None)  # fmt: skip
+
+    assert slope(method.E["depth"]) > 0 and slope(method.E["segmentation"]) > 0
+    assert slope(method.G["depth"]) > 0 and slope(method.G["segmentation"]) > 0
+    assert slope(method.R["rgb"]) == 0 and slope(method.G["rgb"]) == 0
+
+
+def test_pseudo_pairs_of_four_modalities():
+    """Freiburg Forest (4.6.4): pairs of RGB and segmentation, triplets of RGB, depth and NIR."""
+    method = small(FOUR)
+    assert method.pseudo() == {
+        (0, "segmentation", "depth"): (0, "rgb", "depth"),
+        (0, "segmentation", "nir"): (0, "rgb", "nir"),
+        (1, "depth", "segmentation"): (1, "rgb", "segmentation"),
+        (1, "nir", "segmentation"): (1, "rgb", "segmentation"),
+    }
+    losses = method.g_losses(batch(FOUR), aligned=True, pseudo=True)
+    assert losses.keys() == {"l2", "berhu", "ce", "gan", "latent", "pseudo"}
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert method.term(NIR) == "berhu"
+    oracle = task_of(RGB, DEPTH, SEG, seen=(*PAIRS, ("depth", "segmentation")))
+    assert not small(oracle).pseudo() and len(small(oracle).stages(9)) == 2
+
+
+def test_full_objective_and_order():
+    seen, align, pseudo = small().stages(500)
+    assert (seen.steps, align.steps, pseudo.steps) == (200, 200, 100)
+    for stage in (seen, align, pseudo):
+        d, g = stage.phases
+        assert (d.name, d.updates, d.every, d.weights) == ("D", ["D"], 2, {"gan": 1})
+        assert (g.name, g.every) == ("G", 1)
+    (_, first), (_, second), (_, third) = seen.phases, align.phases, pseudo.phases
+    assert (first.updates, first.weights, first.lr) == (["G", "R"], {"l2": 1, "gan": 1, "berhu": 10, "ce": 100}, 1)
+    later = {"l2": 100, "gan": 10, "berhu": 10, "ce": 100, "latent": 10}
+    assert (second.updates, second.weights, second.lr) == (["G"], later, 1)
+    assert (third.updates, third.weights) == (["G"], later | {"pseudo": 100})
+    assert third.lr == pytest.approx(0.1)
+
+
+def test_the_rgb_encoder_is_frozen_after_the_first_stage():
+    method, b = small(), batch()
+    start = {k: v.clone() for k, v in method.state_dict().items()}
+    states = {}
+
+    class Watch:
+        def start(self, run):
+            pass
+
+        def __call__(self, run):
+            states[run.step] = {k: v.clone() for k, v in run.method.state_dict().items()}
+
+        def end(self, run):
+            pass
+
+    fit(method, lambda *_: iter([b] * 20), steps=10, runtime=Runtime.start("cpu"), hooks=[Watch()], precision="fp32")
+    rgb = [name for name in start if name.startswith("R.rgb")]
+    assert rgb and all(not torch.equal(states[4][name], start[name]) for name in rgb)
+    assert all(torch.equal(states[10][name], states[4][name]) for name in rgb)
+    others = [name for name, _ in method.named_parameters() if not name.startswith("R.rgb")]
+    assert all(not torch.equal(states[10][name], states[8][name]) for name in others)
+
+
+def test_an_unseen_translation_is_learnt_from_the_seen_ones():
+    """Depth to segmentation, of which no pair was seen, beats the most frequent class."""
+    torch.manual_seed(0)
+    method = MixAndMatch(
+        MixAndMatchConfig(width=8, blocks=(1, 1), d_layers=2, start="random", lr=2e-3, lr_pseudo=2e-4), THREE
+    )  # fmt: skip
+    b = batch(rows=4)
+    run = fit(method, lambda *_: iter([b] * 1000), steps=100, runtime=Runtime.start("cpu"), precision="fp32")
+    with run.leaving() as core:
+        x = b.image[:4]  # of the set with depth: its segmentations were never shown
+        number = ((unpack(x, THREE.modalities)["depth"] + 0.5) * 2).round().long()
+        given, wanted = torch.tensor([[0.0, 1, 0]] * 4), torch.tensor([[0.0, 0, 1]] * 4)
+        y = unpack(core(x, given, wanted), THREE.modalities)["segmentation"].argmax(1)
+    inner = (slice(None), slice(2, 14))  # without unknown depths and unlabelled rows
+    right = (y[inner] == number[:, 0][inner]).float().mean()
+    most = torch.stack([(number[:, 0][inner] == k).float().mean() for k in range(3)]).max()
+    assert right > most + 0.2, (right, most)
+
+
+def test_the_core_mixes_and_matches():
+    method = small().eval()
+    core = method.translator(dict(method.named_children())).eval()
+    x = torch.rand(5, 7, 16, 16, generator=torch.Generator().manual_seed(1))
+    given = torch.tensor([[0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 1, 1], [0, 1, 1.0]])
+    wanted = torch.tensor([[0, 0, 1], [1, 1, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0.0]])
+    y = unpack(core(x, given, wanted), THREE.modalities)
+    own, f, g = unpack(x, THREE.modalities), encoders(method), method.G
+
+    def code(name, row):
+        return f[name](own[name][row : row + 1])
+
+    def near(found, expected):
+        torch.testing.assert_close(found, expected[0], rtol=1e-4, atol=1e-5)
+
+    near(y["segmentation"][0], g["segmentation"](code("depth", 0)).softmax(1))  # with depth's own indices
+    assert not y["rgb"][0].any() and not y["depth"][0].any()
+    near(y["rgb"][1], g["rgb"](code("segmentation", 1)))
+    near(y["depth"][1], g["depth"](code("segmentation", 1)).clamp(-1, 1))
+    (r, indices), (d, _) = code("rgb", 2), code("depth", 2)
+    near(y["segmentation"][2], g["segmentation"]((0.8 * r + 0.2 * d, indices)).softmax(1))  # 4.6.2
+    (r, indices), (d, _), (s, _) = code("rgb", 3), code("depth", 3), code("segmentation", 3)
+    near(y["segmentation"][3], g["segmentation"]((0.8 * r + 0.1 * d + 0.1 * s, indices)).softmax(1))
+    (d, indices), (s, _) = code("depth", 4), code("segmentation", 4)
+    near(y["rgb"][4], g["rgb"]((0.8 * d + 0.2 * s, indices)))
+
+
+@pytest.mark.parametrize("side", ["indices", "skip", "none"])
+def test_side_information(side):
+    """Table 4.2: only with side information does the source encoder reach the decoder by another way."""
+    method = small(side=side)
+    losses = method.g_losses(batch(), aligned=True, pseudo=True)
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert len(method.E["depth"](torch.zeros(2, 1, 16, 16))[1]) == (0 if side == "none" else 2)
+
+
+def test_without_rgb_there_is_no_adversary_and_nothing_to_freeze():
+    """The oracle of Table 4.4: one pair, seen."""
+    method = small(task_of(DEPTH, SEG, seen=(("depth", "segmentation"),)))
+    assert set(method.optimizers()) == {"G"} and not hasattr(method, "D")
+    for stage in method.stages(8):
+        (g,) = stage.phases
+        assert g.losses(batch(method.task)).keys() == g.weights.keys()
+
+
+OPPONENTS = (Modality(name="red_green", channels=1), Modality(name="green_blue", channels=1), RGB)
+FLOWERS = task_of(*OPPONENTS, seen=(("red_green", "green_blue"), ("red_green", "rgb")))
+
+
+def test_opponent_channels():
+    """A.3.3: L2 for every modality, adversarial too for the third; the first is the anchor, nothing is frozen."""
+    method = small(FLOWERS, network="resnet", resblocks=1)
+    assert method.pseudo() == {
+        (0, "green_blue", "rgb"): (0, "red_green", "rgb"),
+        (1, "rgb", "green_blue"): (1, "red_green", "green_blue"),
+    }
+    assert set(method.optimizers()) == {"G", "D"}
+    image = torch.rand(4, 5, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    b = Batch(image=image, label=torch.tensor([[1.0, 1, 0]] * 2 + [[1.0, 0, 1]] * 2))
+    one, two = parts(FLOWERS, b)
+    losses, f, g = method.g_losses(b, aligned=False, pseudo=False), method.E, method.G
+
+    def apart(x, source, target):
+        return F.mse_loss(g[target](f[source](x[source])), x[target])
+
+    pairs = [(one, "red_green", "green_blue"), (one, "green_blue", "red_green"),
+             (two, "red_green", "rgb"), (two, "rgb", "red_green")]  # fmt: skip
+    torch.testing.assert_close(losses["l2"], sum(apart(*pair) for pair in pairs))
+    assert losses.keys() == {"l2", "gan"}
+    assert method.g_losses(b, aligned=True, pseudo=True).keys() == {"l2", "gan", "latent", "pseudo"}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"width": 8, "start": "vgg16"}, "start vgg16 needs width 64"),
+        ({"width": 8, "start": "vgg19_distilled"}, "start vgg19_distilled needs width 16"),
+        ({"network": "resnet", "start": "random"}, "network resnet needs"),
+        ({"blocks": ()}, "blocks must name"),
+    ],
+)
+def test_configurations_that_do_not_fit_are_refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        MixAndMatchConfig(**config)
+
+
+def test_tasks_that_do_not_fit_are_refused():
+    config = MixAndMatchConfig(width=4, blocks=(1, 1), d_layers=2, start="random")
+    with pytest.raises(ValueError, match="needs aligned modalities"):
+        MixAndMatch(config, Task(domains=("a", "b"), size=16))
+    with pytest.raises(ValueError, match="segmentation is in no set"):
+        MixAndMatch(config, task_of(RGB, DEPTH, SEG, seen=(("rgb", "depth"),)))
+    with pytest.raises(ValueError, match="at most one modality of colour images, got rgb, photo"):
+        MixAndMatch(config, task_of(RGB, Modality(name="photo"), seen=(("rgb", "photo"),)))
+    with pytest.raises(ValueError, match="size 18 must be a multiple of 4"):
+        MixAndMatch(config, task_of(RGB, DEPTH, SEG, size=18))
