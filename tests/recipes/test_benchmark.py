@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dragoman import recipes
+from dragoman import run as runs
+from dragoman.model import save_model
+
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -59,3 +63,18 @@ def test_the_worlds():
     assert "drawn /s, one core" in header
     assert [line.split()[:2] for line in lines] == [["faces", "64"], ["streets", "64"], ["streets", "256"]]
     assert all(float(value) > 0 for line in lines for value in line.split()[2:])
+
+
+def test_generation(tmp_path):
+    experiment, file = recipes.find("dgn_am.tiny"), tmp_path / "numbers.json"
+    method = runs.build(experiment, experiment.data.open("train"))
+    model = tmp_path / "model"
+    save_model(model, method, dict(method.named_children()), {})
+    done = _run(model, "--batch", 3, "--repeats", 1, "--json", file, script="generation")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(file.read_text())
+    assert list(result["seconds"]) == [str(model)] and result["batch"] == 3
+    assert all(0 < result["seconds"][str(model)][key] < 60 for key in ("alone", "batched"))
+    assert "s / image, 3 at once" in done.stdout
+    missing = _run(tmp_path / "nothing", script="generation")
+    assert missing.returncode == 2 and "no model folder" in missing.stderr

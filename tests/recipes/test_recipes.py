@@ -7,19 +7,31 @@ from pydantic import ValidationError
 from dragoman import methods, recipes
 from dragoman.data.batch import Task
 from dragoman.data.dataset import Folder
+from dragoman.data.modal import ModalFolder
+from dragoman.data.opponents import Opponents
 from dragoman.engine.method import Method
 from dragoman.errors import UserError
 from dragoman.worlds.faces import Faces
 from dragoman.worlds.streets import Streets
+from dragoman.worlds.streets.modalities import StreetsModalities
 from dragoman.worlds.world import BuiltIn
+
+KINDS = {"faces": Faces, "streets": Streets | StreetsModalities, "opponents": Opponents}
+"""Data of a row by the first word of its name; a built-in world of any other."""
 
 
 def _build(name: str) -> Method:
-    """The recipe's networks for four domains, or for two where there can be no more, without memory."""
+    """The recipe's networks, without memory: where a folder decides, of four domains, or two if there can be no more,
+    or three modalities."""
     experiment, method = recipes.find(name), methods.find(name.partition(".")[0])
-    task = Task(domains=("a", "b") if method.by_domain else ("a", "b", "c", "d"), size=experiment.data.size)
+    data = experiment.data
+    task = Task(domains=("a", "b") if method.by_domain else ("a", "b", "c", "d"), size=data.size)
     if method.generates:
-        task = getattr(experiment.data, "task", Task(domains=("images",), size=experiment.data.size))
+        task = getattr(data, "task", Task(domains=("images",), size=data.size))
+    elif isinstance(data, ModalFolder):
+        task = StreetsModalities(size=data.size).task
+    elif hasattr(data, "task") and data.task.modalities:
+        task = data.task
     with torch.device("meta"):
         return method(experiment.method, task)
 
@@ -66,9 +78,9 @@ def test_what_trains_on_a_folder_and_what_on_a_world():
     for name in recipes.names():
         row, data = name.partition(".")[2], recipes.find(name).data
         if row == "folder":
-            assert isinstance(data, Folder)
+            assert isinstance(data, Folder | ModalFolder)
         elif not row.startswith("paper"):
-            assert isinstance(data, {"faces": Faces, "streets": Streets}.get(row.partition("_")[0], BuiltIn)), name
+            assert isinstance(data, KINDS.get(row.partition("_")[0], BuiltIn)), name
 
 
 @pytest.mark.parametrize(
