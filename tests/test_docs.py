@@ -14,6 +14,7 @@ import torch
 from dragoman import cli, methods, recipes, worlds
 from dragoman.data.batch import Task
 from dragoman.data.manifest import Row
+from dragoman.data.modal import ModalFolder
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
@@ -224,7 +225,7 @@ def test_every_equation_names_its_function_and_its_test(method):
 
 @every_method
 def test_layer_tables_add_up_to_the_published_networks(method):
-    """Five attributes at 128 x 128; two domains, or one for a generator, at the recipe's size, as the pages say."""
+    """Five attributes at 128 x 128; two domains, or one for a generator, at the recipe's size; modalities."""
     (table,) = (table for table in tables(page_of(method)) if table[0][-1] == "parameters")
     experiment, kind = recipes.find(f"{method}.paper"), methods.find(method)
     task = Task(domains=tuple("abcde"), exclusive=False, size=128)
@@ -234,6 +235,8 @@ def test_layer_tables_add_up_to_the_published_networks(method):
             if hasattr(experiment.data, "task")
             else Task(domains=("a",), size=experiment.data.size)
         )
+    elif isinstance(experiment.data, ModalFolder):
+        task = recipes.find(f"{method}.streets").data.task
     elif kind.by_domain:
         task = Task(domains=("a", "b"), size=experiment.data.size)
     with torch.device("meta"):

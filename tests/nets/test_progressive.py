@@ -13,6 +13,8 @@ from dragoman.nets.progressive import (
     EqualConv2d,
     EqualLinear,
     Generator,
+    added,
+    level_of,
     pixel_norm,
     widths,
     with_deviation,
@@ -47,12 +49,14 @@ def test_published_counts():
     table = conv(4, 512, 512) + conv(3, 512, 512)
     table += sum(conv(3, i, o) + conv(3, o, o) for i, o in pairwise(WIDE)) + conv(1, 16, 3)
     assert round(table / 1e6, 1) == 23.1
+    assert count(Generator()) == table
     all_levels = table + sum(conv(1, w, 3) for w in WIDE[:-1])
-    assert count(Generator()) == all_levels == 23_079_115
+    assert count(Generator(first=4)) == all_levels == 23_079_115
     table = conv(1, 3, 16) + sum(conv(3, i, i) + conv(3, i, o) for o, i in pairwise(WIDE))
     table += conv(3, 513, 512) + conv(4, 512, 512) + 513
     assert round(table / 1e6, 1) == 23.1
-    assert count(Critic()) == table + sum(conv(1, 3, w) for w in WIDE[:-1]) == 23_087_249
+    assert count(Critic()) == table
+    assert count(Critic(first=4)) == table + sum(conv(1, 3, w) for w in WIDE[:-1]) == 23_087_249
 
 
 def test_classes():
@@ -99,6 +103,21 @@ def test_minibatch_standard_deviation():
     assert with_deviation(x[:1])[:, 2].max() < 1e-3
 
 
+@pytest.mark.parametrize("kind", [Generator, Critic])
+def test_every_parameter_is_added_by_one_level(kind):
+    """Or is an image layer, of which there is one for every size from the first on."""
+    net = kind(3, 32, 8, first=8)
+    images = net.to_image if kind is Generator else net.from_image
+    assert list(images) == ["8", "16", "32"]
+    parts = [added(net, level) for level in range(4)]
+    ids = [id(p) for part in parts for p in part] + [id(p) for p in images.parameters()]
+    assert sorted(ids) == sorted(id(p) for p in net.parameters())
+    assert [level_of(side) for side in (4, 8, 1024)] == [0, 1, 8]
+    for first in (2, 12, 64):
+        with pytest.raises(ValueError, match=f"the first size {first} must be a power of 2 from 4 to 32"):
+            kind(3, 32, 8, first=first)
+
+
 def _g(level, net, z):
     """The generator's features after each level up to `level`."""
     h = F.linear(pixel_norm(z), net.input.weight * 2**0.5 / 4 / z.shape[1] ** 0.5).view(len(z), -1, 4, 4) + net.bias
@@ -113,23 +132,24 @@ def _g(level, net, z):
 
 def test_generator_grows():
     torch.manual_seed(0)
-    net, z, up = Generator(3, 32, 8, 6), torch.randn(2, 6), nn.Upsample(scale_factor=2)
+    net, z, up = Generator(3, 32, 8, 6, first=4), torch.randn(2, 6), nn.Upsample(scale_factor=2)
     assert (net.z_dim, net.size, net.channels) == (6, 32, 3)
     for level in range(4):
         features = _g(level, net, z)
-        image = net.to_image[level](features[-1])
+        image = net.to_image[str(4 * 2**level)](features[-1])
         assert net(z, level=level).shape == (2, 3, 4 * 2**level, 4 * 2**level)
         torch.testing.assert_close(net(z, level=level), image.tanh(), **NEAR)
         if level:
-            below = up(net.to_image[level - 1](features[-2]))
+            below = up(net.to_image[str(2 * 2**level)](features[-2]))
             torch.testing.assert_close(net(z, alpha=0.3, level=level), (0.3 * image + 0.7 * below).tanh(), **NEAR)
             torch.testing.assert_close(net(z, alpha=0, level=level), up(net(z, level=level - 1)), **NEAR)
+    assert net.grown == 0 and Generator(3, 32, 8, 6, first=16).grown == 2 and Generator(3, 32, 8, 6).grown == 3
     assert torch.equal(net(z), net(z, level=3)) and torch.equal(net(z, alpha=0.5, level=0), net(z, level=0))
 
 
 def test_critic_grows():
     torch.manual_seed(0)
-    net = Critic(3, 32, 8)
+    net = Critic(3, 32, 8, first=4)
 
     def head(h):
         h = F.leaky_relu(net.last(with_deviation(h)), 0.2)
@@ -140,10 +160,10 @@ def test_critic_grows():
         return F.avg_pool2d(F.leaky_relu(net.blocks[number].conv2(h), 0.2), 2)
 
     x = torch.randn(2, 3, 16, 16)
-    h = block(1, F.leaky_relu(net.from_image[2](x), 0.2))
+    h = block(1, F.leaky_relu(net.from_image["16"](x), 0.2))
     torch.testing.assert_close(net(x)[0], head(block(0, h)))
     small = F.avg_pool2d(x, 2)
-    mixed = 0.3 * h + 0.7 * F.leaky_relu(net.from_image[1](small), 0.2)
+    mixed = 0.3 * h + 0.7 * F.leaky_relu(net.from_image["8"](small), 0.2)
     torch.testing.assert_close(net(x, alpha=0.3)[0], head(block(0, mixed)))
     torch.testing.assert_close(net(x, alpha=0)[0], net(small)[0])
     for side in (4, 8, 32):
@@ -152,10 +172,10 @@ def test_critic_grows():
 
 def test_gradient_penalty_reaches_every_weight_of_the_level():
     torch.manual_seed(0)
-    net, real, fake = Critic(3, 16, 4), torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16)
+    net, real, fake = Critic(3, 16, 4, first=4), torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16)
     gradient_penalty(lambda x: net(x, alpha=0.5)[0], real, fake).backward()
     idle = {name for name, p in net.named_parameters() if p.grad is None or p.grad.abs().sum() == 0}
-    assert {name for name in idle if name.endswith("weight")} == {"from_image.0.weight"}
+    assert {name for name in idle if name.endswith("weight")} == {"from_image.4.weight"}
 
 
 def test_half_precision():

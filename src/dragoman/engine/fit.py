@@ -144,7 +144,7 @@ class Run:
             parameter.grad = None
         self.runtime.seed(*seed)
         with self.runtime.autocast():
-            losses = phase.losses(batch)
+            losses = phase.losses(batch, **{name: at(value, step) for name, value in phase.arguments.items()})
         weigh(losses, phase.weights, step).backward()
         for parameter in parameters:
             if parameter.grad is None:  # every rank must reduce the same tensors
@@ -188,6 +188,7 @@ def fit(
     stream: StreamOf,
     *,
     steps: int,
+    stages: Sequence[Stage] | None = None,
     seed: int = 0,
     directory: Path | None = None,
     runtime: Runtime | None = None,
@@ -205,6 +206,7 @@ def fit(
         method: Fresh networks; every rank starts from the main one's.
         stream: (split, stage number, first batch) -> endless batches.
         steps: Steps in all stages together.
+        stages: Those of the method for so many steps, if none are given.
         seed: Of everything random in the run.
         directory: Where states are written (by a save hook) and resumed from.
         runtime: Device, rank and precision; a plain CPU or GPU process if not given.
@@ -219,7 +221,7 @@ def fit(
     runtime = runtime or Runtime.start()
     method.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     runtime.copy_from_main(method)
-    run = Run(method, Averages(method, method.ema, ema_decay), runtime, method.stages(steps), seed, directory)
+    run = Run(method, Averages(method, method.ema, ema_decay), runtime, stages or method.stages(steps), seed, directory)
     resumed = resume and run.resume()
     if not resumed:
         first = run.stages[0]

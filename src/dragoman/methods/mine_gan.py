@@ -15,8 +15,9 @@ from dragoman.engine.method import Losses, Method, Phase, Stage
 from dragoman.inference.sampler import GeneratorCore
 from dragoman.losses.gan import hinge_discriminator, wasserstein_critic, wasserstein_generator
 from dragoman.losses.penalties import gradient_penalty
+from dragoman.methods.progressive_gan import ProgressiveGAN
 from dragoman.methods.transfer_gan import TransferGAN
-from dragoman.nets.gan import BATCH, BATCHES, GANConfig, critic, generator
+from dragoman.nets.gan import BATCH, BATCHES, GANConfig, critic, generator, inherited, need_like
 from dragoman.nets.miner import Miner
 from dragoman.nn.statistics_norm import collect_statistics
 
@@ -172,15 +173,15 @@ class MineGAN(Method):
             ValueError: a source is of another kind, or of other networks, sizes or labels.
         """
         for own, model in zip(self.G, models, strict=True) if models else ():
-            if not isinstance(model, TransferGAN):
+            if not isinstance(model, TransferGAN | ProgressiveGAN):
                 raise ValueError(f"a source must be a GAN, got {model.paper}")
-            model.need_like(self.config.gan, self.task)
+            need_like(model.config.gan, model.task, self.config.gan, self.task)
             if model.classes != self.config.labels:
                 raise ValueError(f"the source has {model.classes} labels, not {self.config.labels}; "
                                  f"add --method.labels {model.classes}")  # fmt: skip
-            own.load_state_dict(model.G.state_dict())
+            own.load_state_dict(inherited(own, model.G))
         if models:
-            state = models[0].D.state_dict()  # type: ignore[union-attr, operator]
+            state = inherited(self.D, models[0].D)  # type: ignore[arg-type]
             heads = ("aux", "embedding")  # of labels, which the target has not
             theirs = {key: v for key, v in state.items() if not key.startswith(heads)}
             self.D.load_state_dict(self.D.state_dict() | theirs)

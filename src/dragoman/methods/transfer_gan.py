@@ -16,7 +16,8 @@ from dragoman.engine.method import Losses, Method, Phase, Stage
 from dragoman.inference.sampler import GeneratorCore
 from dragoman.losses.gan import hinge_discriminator, wasserstein_critic, wasserstein_generator
 from dragoman.losses.penalties import gradient_penalty
-from dragoman.nets.gan import BATCH, BATCHES, GANConfig, classes, critic, generator, judge
+from dragoman.methods.progressive_gan import ProgressiveGAN
+from dragoman.nets.gan import BATCH, BATCHES, GANConfig, classes, critic, generator, inherited, judge, need_like
 from dragoman.nets.wgan_resnet import conditional_from
 from dragoman.nn.statistics_norm import collect_statistics
 
@@ -72,9 +73,9 @@ class TransferGAN(Method):
             ValueError: the source is of another kind, or of other networks or domains.
         """
         for model in models:
-            if not isinstance(model, TransferGAN):
+            if not isinstance(model, TransferGAN | ProgressiveGAN):
                 raise ValueError(f"the source {self.config.source} must be a GAN, got {model.paper}")
-            model.need_like(self.config.gan, self.task)
+            need_like(model.config.gan, model.task, self.config.gan, self.task)
             if model.classes not in (0, self.classes):
                 raise ValueError(f"the source has {model.classes} domains, these data {len(self.task.domains)}; "
                                  "take an unconditional source, or as many domains")  # fmt: skip
@@ -83,24 +84,15 @@ class TransferGAN(Method):
                                  f"take one of {len(self.task.domains)}")  # fmt: skip
             if self.config.transfer != "discriminator":
                 if self.classes and not model.classes:
-                    conditional_from(model.G.state_dict(), self.G, "concat" if self.config.gan.appended else "bnorm")
+                    conditional_from(
+                        inherited(self.G, model.G), self.G, "concat" if self.config.gan.appended else "bnorm"
+                    )
                 else:
-                    self.G.load_state_dict(model.G.state_dict())
+                    self.G.load_state_dict(inherited(self.G, model.G))
             if self.config.transfer != "generator":
-                theirs = model.D.state_dict()
+                theirs = inherited(self.D, model.D)
                 head = {key: v for key, v in self.D.state_dict().items() if key not in theirs}  # stays random
                 self.D.load_state_dict(head | theirs)
-
-    def need_like(self, gan: GANConfig, task: Task) -> None:
-        """Raise ValueError unless this source has the networks and images of a target."""
-        skipped = set() if self.classes else {"condition"}  # an unconditional GAN has none yet
-        for name in set(GANConfig.model_fields) - skipped:
-            if (own := getattr(self.config.gan, name)) != (wanted := getattr(gan, name)):
-                flag = f"--method.gan.{name.replace('_', '-')}"
-                raise ValueError(f"the source has gan.{name} {own}, not {wanted}; add {flag} {own}")
-        for name in ("size", "channels"):
-            if (own := getattr(self.task, name)) != (wanted := getattr(task, name)):
-                raise ValueError(f"the source makes images of {name} {own}, not {wanted}; add --data.{name} {own}")
 
     def _fake(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Images of uniformly drawn domains, and their codes [N, K]."""

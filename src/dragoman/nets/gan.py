@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dragoman.config import Config
 from dragoman.data.batch import Task
-from dragoman.nets import biggan, sngan, wgan_mnist, wgan_resnet
+from dragoman.nets import biggan, progressive, sngan, wgan_mnist, wgan_resnet
 
 BATCHES, BATCH = 16, 64
 """Of noise, from which the statistics of batch norm are collected when networks leave."""
@@ -16,10 +16,11 @@ BATCHES, BATCH = 16, 64
 class GANConfig(Config):
     """Generator and critic; a model that starts from another must have the same."""
 
-    network: Literal["wgan_resnet", "wgan_mnist", "sngan", "biggan"] = "wgan_resnet"
-    """wgan_resnet for 32 and 64 pixels, wgan_mnist for 28; sngan and biggan for 32, 64 and 128, with hinge losses."""
+    network: Literal["wgan_resnet", "wgan_mnist", "sngan", "biggan", "progressive"] = "wgan_resnet"
+    """wgan_resnet for 32 and 64 pixels, wgan_mnist for 28; sngan and biggan for 32, 64 and 128, with hinge losses;
+    progressive, fully grown, for powers of 2."""
     width: int = Field(64, ge=1)
-    """Channels before the generator's last convolution, and after the critic's first."""
+    """Channels before the generator's last convolution, and after the critic's first; of progressive, up to side 32."""
     z_dim: int = Field(128, ge=1)
     """Length of z."""
     condition: Literal["bnorm", "concat"] = "bnorm"
@@ -30,7 +31,9 @@ class GANConfig(Config):
     @property
     def appended(self) -> bool:
         """Whether the code is appended to z."""
-        return self.network == "wgan_mnist" or (self.network == "wgan_resnet" and self.condition == "concat")
+        return self.network in ("wgan_mnist", "progressive") or (
+            self.network == "wgan_resnet" and self.condition == "concat"
+        )
 
     @property
     def hinge(self) -> bool:
@@ -55,6 +58,8 @@ def generator(config: GANConfig, task: Task) -> nn.Module:
         return wgan_mnist.Generator(task.channels, config.width, config.z_dim, classes(task))
     if config.network == "wgan_resnet":
         return wgan_resnet.Generator(*sizes, config.width, config.z_dim, classes(task), config.condition)
+    if config.network == "progressive":
+        return progressive.Generator(*sizes, config.width, config.z_dim, classes(task))
     if config.network == "sngan":
         return sngan.Generator(*sizes, config.width, config.z_dim, classes(task))
     return biggan.Generator(*sizes, len(task.domains), config.width, config.z_dim, config.embed_dim)
@@ -68,6 +73,8 @@ def critic(config: GANConfig, task: Task) -> nn.Module:
         return wgan_mnist.Critic(task.channels, config.width, classes(task))
     if config.network == "wgan_resnet":
         return wgan_resnet.Critic(*sizes, config.width, classes(task))
+    if config.network == "progressive":
+        return progressive.Critic(*sizes, config.width, classes(task))
     if config.network == "sngan":
         return sngan.Discriminator(*sizes, config.width, classes(task), projection=True)
     return biggan.Discriminator(*sizes, len(task.domains), config.width)
@@ -80,6 +87,24 @@ def judge(D: nn.Module, config: GANConfig, x: Tensor, c: Tensor | None = None) -
     """
     value, logits = D(x, c) if config.hinge else D(x)
     return value, logits
+
+
+def need_like(source: GANConfig, theirs: Task, gan: GANConfig, task: Task) -> None:
+    """Raise ValueError unless a source and its images are like those of a target."""
+    skipped = set() if classes(theirs) else {"condition"}  # an unconditional GAN has none yet
+    for name in set(GANConfig.model_fields) - skipped:
+        if (own := getattr(source, name)) != (wanted := getattr(gan, name)):
+            flag = f"--method.gan.{name.replace('_', '-')}"
+            raise ValueError(f"the source has gan.{name} {own}, not {wanted}; add {flag} {own}")
+    for name in ("size", "channels"):
+        if (own := getattr(theirs, name)) != (wanted := getattr(task, name)):
+            raise ValueError(f"the source makes images of {name} {own}, not {wanted}; add --data.{name} {own}")
+
+
+def inherited(net: nn.Module, source: nn.Module) -> dict[str, Tensor]:
+    """The state of a source, but for what `net` does without: the image layers that only growing needs."""
+    own = net.state_dict()
+    return {key: value for key, value in source.state_dict().items() if key in own}
 
 
 def _need_28(task: Task) -> None:

@@ -59,6 +59,18 @@ def widths(size: int, width: int) -> list[int]:
     return [width >> max(0, level - 3) for level in range(levels)]
 
 
+def level_of(size: int) -> int:
+    """0 for side 4, 1 for 8, ...: the level of images of a side that is a power of 2."""
+    return size.bit_length() - 3
+
+
+def _sides(first: int, size: int) -> list[int]:
+    """first, 2 first, ..., size."""
+    if first < 4 or first & (first - 1) or first > size:
+        raise ValueError(f"the first size {first} must be a power of 2 from 4 to {size}")
+    return [4 << level for level in range(level_of(first), level_of(size) + 1)]
+
+
 class GBlock(nn.Module):
     """Twice: conv 3x3, LeakyReLU 0.2, pixel norm."""
 
@@ -83,18 +95,32 @@ class Generator(nn.Module):
         width: Channels up to side 32, published 512.
         z_dim: Length of z.
         classes: K of a conditional generator, with c appended to z; 0 for one that ignores c.
+        first: Side of the smallest image it can make, so that it can grow from there; `size` if it is not to grow.
     """
 
-    def __init__(self, channels: int = 3, size: int = 1024, width: int = 512, z_dim: int = 512, classes: int = 0):
+    grown: Tensor
+    """The level that has been faded in last; a number."""
+
+    def __init__(
+        self,
+        channels: int = 3,
+        size: int = 1024,
+        width: int = 512,
+        z_dim: int = 512,
+        classes: int = 0,
+        first: int | None = None,
+    ):
         super().__init__()
         self.channels, self.size, self.z_dim, self.classes = channels, size, z_dim, classes
         wide = widths(size, width)
+        sides = _sides(first or size, size)
         # One number of each channel at each of 16 places: the fan-in of the published conv 4x4 counts all 16.
         self.input = EqualLinear(z_dim + classes, 16 * wide[0], gain=GAIN / 4, bias=False)
         self.bias = nn.Parameter(torch.zeros(wide[0], 1, 1))
         self.first = EqualConv2d(wide[0], wide[0], 3)
         self.blocks = nn.ModuleList(GBlock(i, o) for i, o in pairwise(wide))
-        self.to_image = nn.ModuleList(EqualConv2d(w, channels, 1, gain=1) for w in wide)
+        self.to_image = nn.ModuleDict({str(s): EqualConv2d(wide[level_of(s)], channels, 1, gain=1) for s in sides})
+        self.register_buffer("grown", torch.tensor(level_of(sides[0])))
 
     def forward(self, z: Tensor, c: Tensor | None = None, alpha: float = 1.0, level: int | None = None) -> Tensor:
         """z [N, Z] ~ N(0, I) and, if conditional, c [N, K] to images [N, C, S, S] in [-1, 1], S = 4 * 2^level.
@@ -102,7 +128,7 @@ class Generator(nn.Module):
         Args:
             z, c: The codes.
             alpha: How far the level is faded in: 0 gives the image of the level below, upsampled.
-            level: 0 for 4 x 4; None for the last, of side `size`.
+            level: Of side `first` or more; None for the last, of side `size`.
         """
         level = len(self.blocks) if level is None else level
         h = self.input(pixel_norm(with_code(z, c) if self.classes else z)).view(len(z), -1, 4, 4) + self.bias
@@ -111,9 +137,9 @@ class Generator(nn.Module):
         for block in self.blocks[:level]:
             below = h
             h = block(up(h))
-        image = self.to_image[level](h)
+        image = self.to_image[str(4 << level)](h)
         if level and alpha < 1:
-            image = alpha * image + (1 - alpha) * up(self.to_image[level - 1](below))
+            image = alpha * image + (1 - alpha) * up(self.to_image[str(2 << level)](below))
         return torch.tanh(image)
 
 
@@ -145,12 +171,16 @@ class Critic(nn.Module):
     Args:
         channels, size, width: As of the generator.
         classes: K of the auxiliary classifier; 0 for none.
+        first: Side of the smallest image it can judge; `size` if it is not to grow.
     """
 
-    def __init__(self, channels: int = 3, size: int = 1024, width: int = 512, classes: int = 0):
+    def __init__(
+        self, channels: int = 3, size: int = 1024, width: int = 512, classes: int = 0, first: int | None = None
+    ):
         super().__init__()
         wide = widths(size, width)
-        self.from_image = nn.ModuleList(EqualConv2d(channels, w, 1) for w in wide)
+        sides = _sides(first or size, size)
+        self.from_image = nn.ModuleDict({str(s): EqualConv2d(channels, wide[level_of(s)], 1) for s in sides})
         self.blocks = nn.ModuleList(DBlock(i, o) for o, i in pairwise(wide))
         self.last = EqualConv2d(wide[0] + 1, wide[0], 3)
         self.linear = EqualLinear(16 * wide[0], wide[0])
@@ -161,16 +191,24 @@ class Critic(nn.Module):
         """[N, C, S, S] to the value [N] and, with classes, the logits [N, K] of P(C | x).
 
         Args:
-            x: Its side S = 4 * 2^level decides the level.
+            x: Its side S = 4 * 2^level decides the level; S is `first` or more.
             alpha: How far the level is faded in, as in the generator.
         """
-        level = x.shape[-1].bit_length() - 3
-        h = F.leaky_relu(self.from_image[level](x), 0.2)
+        level = level_of(x.shape[-1])
+        h = F.leaky_relu(self.from_image[str(4 << level)](x), 0.2)
         for number in reversed(range(level)):
             h = self.blocks[number](h)
             if number == level - 1 and alpha < 1:
-                below = F.leaky_relu(self.from_image[number](F.avg_pool2d(x, 2)), 0.2)
+                below = F.leaky_relu(self.from_image[str(2 << level)](F.avg_pool2d(x, 2)), 0.2)
                 h = alpha * h + (1 - alpha) * below
         h = F.leaky_relu(self.last(with_deviation(h)), 0.2)
         h = F.leaky_relu(self.linear(h.flatten(1)), 0.2)
         return self.value(h)[:, 0], None if self.aux is None else self.aux(h)
+
+
+def added(net: Generator | Critic, level: int) -> list[nn.Parameter]:
+    """What a level adds to a network, its image layer aside: its block, and at 4 x 4 all that is in none."""
+    if level:
+        return list(net.blocks[level - 1].parameters())
+    later = ("blocks.", "to_image.", "from_image.")
+    return [p for name, p in net.named_parameters() if not name.startswith(later)]

@@ -121,6 +121,8 @@ def collect_statistics(generator: nn.Module, batches: Iterable[tuple[Tensor, Ten
         batches: (z, c) on the generator's device; none at all changes nothing.
     """
     norms = [module for module in generator.modules() if isinstance(module, BatchStatistics)]
+    if not norms:
+        return
     modes = {module: module.training for module in generator.modules()}
     sums = [_Sums(norm.channels) for norm in norms]
     hooks = [norm.register_forward_pre_hook(partial(_see, seen)) for norm, seen in zip(norms, sums, strict=True)]

@@ -19,6 +19,20 @@ def paper() -> OnMNIST:
     )  # fmt: skip
 
 
+def paper_progressive() -> OnPhotos:
+    """The published setting of 1024 x 1024 faces, from progressive_gan.paper models: 100 images, batch 4 (A.2.1)."""
+    gan = GANConfig(network="progressive", width=512, z_dim=512)
+    return OnPhotos(
+        recipe="mine_gan.paper_progressive",
+        method=MineGANConfig(gan=gan, miner=(8, 64, 128, 256, 512), pixel_norm=True, n_critic=1, lr=1.5e-3,
+                             betas=(0.0, 0.99)),
+        data=Images(size=1024),
+        train=Train(steps=20_000, batch_size=4, ema_decay=0.999, precision="fp32", log_every=100, grid_every=2000,
+                    save_every=2000),
+        evaluate=Protocol(features="inception"),
+    )  # fmt: skip
+
+
 def folder() -> OnPhotos:
     """Your own folder of few images of one kind (--data.root DIR), 32 x 32, beside transfer_gan.folder."""
     gan = GANConfig(width=16)
