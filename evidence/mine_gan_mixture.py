@@ -47,7 +47,7 @@ def main() -> None:
         "transfer_a": ("transfer_gan.digits", {"source": a}),
         "transfer_b": ("transfer_gan.digits", {"source": b}),
         "scratch": ("transfer_gan.digits", {}),
-        "bsa": ("bsa.digits", {"source": a}),
+        "bsa": ("bsa.digits", {"source": a, "images": IMAGES}),
     }
     for mixture in MIXTURES:
         data = {"digits": TARGET, "images": IMAGES, "weights": (mixture, round(1 - mixture, 1)), "conditional": False}
