@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from claim import Values
+from claim import HERE, Values
 from torch import Tensor
 
 from dragoman import load_sampler, recipes
@@ -15,11 +15,14 @@ from dragoman.metrics.extractor import extractor
 from dragoman.metrics.wasserstein import independent_wasserstein
 from dragoman.nets.classifier import train_classifier
 from dragoman.recipes.experiment import Experiment
+from dragoman.report.grids import grid
 from dragoman.run import train
 from dragoman.worlds.mnist import MNIST
 
 SAMPLES = 1000
 """Generated images of a model."""
+SOURCE_STEPS = 5000
+"""Of a GAN that others start from."""
 
 
 class Judge:
@@ -37,11 +40,11 @@ class Judge:
         found = [predict(self.classifier, own).argmax(1) == digit for digit, own in enumerate(self.real["test"])]
         return torch.cat(found).float().mean().item()
 
-    def samples(self, model: Path, count: int = SAMPLES) -> Tensor:
-        """Generated images [count, 1, 28, 28] without their margin, of a conditional model its domains in turn."""
-        sampler, seeds = load_sampler(model), list(range(count))
-        margin = (sampler.task.size - 28) // 2
-        return sampler.generate(sampler.codes(seeds), seeds)[:, :, margin : margin + 28, margin : margin + 28]
+    def samples(self, model: Path, count: int = SAMPLES, label: str | None = None) -> Tensor:
+        """Generated images [count, 1, 28, 28] without their margin, of a domain or of all in turn."""
+        images = torch.stack(drawn(model, count, label))
+        margin = (images.shape[2] - 28) // 2
+        return images[:, :, margin : margin + 28, margin : margin + 28]
 
     def distance(self, images: Tensor, digits: Sequence[int]) -> float:
         """fd_classifier to the real test images of digits."""
@@ -81,6 +84,25 @@ def trained(experiment: Experiment, folder: Path) -> Path:
     if not (folder / "metrics.json").exists():
         train(experiment, folder, resume=True, quiet=True)
     return folder / "model"
+
+
+def source(digits: Sequence[int], conditional: bool = False) -> Path:
+    """A GAN of all training images of some digits, trained once for all claims; its model folder."""
+    kind = "digits_conditional" if conditional else "digits"
+    experiment = changed(f"transfer_gan.{kind}", SOURCE_STEPS, {"digits": tuple(digits)}, {})
+    return trained(experiment, HERE.parent / "runs" / "evidence" / "sources" / f"{kind}-{''.join(map(str, digits))}")
+
+
+def drawn(model: Path, count: int, label: str | None = None) -> list[Tensor]:
+    """The first images of a model, of a domain or of all in turn."""
+    sampler, seeds = load_sampler(model), list(range(count))
+    return list(sampler.generate(sampler.codes(seeds, label), seeds))
+
+
+def picture(name: str, lines: Sequence[list[Tensor]], header: Sequence[str] = (), cell: int = 56) -> None:
+    """A claim's picture."""
+    (HERE / "results").mkdir(exist_ok=True)
+    grid(lines, header, cell).save(HERE / "results" / f"{name}.png")
 
 
 def _by_digit(split: str) -> list[Tensor]:

@@ -7,11 +7,8 @@ on the command line are computed, all others must be there already). Needs MNIST
 import sys
 from pathlib import Path
 
-from claim import HERE, Claim, Values
-from digits_judge import SAMPLES, Judge, changed, trained
-
-from dragoman import load_sampler
-from dragoman.report.grids import grid
+from claim import Claim, Values
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, changed, drawn, picture, source, trained
 
 SETTINGS = ("on_unconditional", "on_conditional", "off_unconditional", "off_conditional")
 PAPER = {  # Table A.2, means of ten digits; there FID, here fd_classifier
@@ -20,16 +17,7 @@ PAPER = {  # Table A.2, means of ten digits; there FID, here fd_classifier
     "off_unconditional": {"fid": 21.5, "classifier_error": 0.060},
     "off_conditional": {"fid": 16.2, "classifier_error": 0.032},
 }
-SOURCE_STEPS, MINE_STEPS = 5000, 2000
-
-
-def source(work: Path, conditional: bool, without: int | None) -> tuple[Path, int]:
-    """A GAN of all digits but one, trained once; its model folder and its number of labels."""
-    digits = tuple(d for d in range(10) if d != without)
-    name = f"{'conditional' if conditional else 'unconditional'}-{'all' if without is None else f'without-{without}'}"
-    recipe = f"transfer_gan.{'digits_conditional' if conditional else 'digits'}"
-    model = trained(changed(recipe, SOURCE_STEPS, {"digits": digits}, {}), work / "sources" / name)
-    return model, len(digits) if conditional else 0
+STEPS = 2000
 
 
 def main() -> None:
@@ -38,7 +26,7 @@ def main() -> None:
     claim = Claim(
         "mine_gan_tableA2", docs="mine_gan.md", recipe="transfer_gan.digits, mine_gan.digits", paper=PAPER,
         scale="28 x 28 MNIST, width 16, 1,000 target images", over="digit",
-        protocol=f"sources {SOURCE_STEPS} steps, mining and fine-tuning {MINE_STEPS}; {SAMPLES} generated images of a "
+        protocol=f"sources {SOURCE_STEPS} steps, mining and fine-tuning {STEPS}; {SAMPLES} generated images of a "
         "digit; classifier_error: share that a CNN of the ten digits, trained on all real training images (accuracy "
         f"{judge.accuracy():.4f} on real test images), takes for another; fd_classifier: Frechet distance in its "
         "features to the real test images of the digit",
@@ -50,10 +38,11 @@ def main() -> None:
             place, kind = setting.split("_")
 
             def measured(folder: Path, digit=digit, place=place, kind=kind) -> Values:
-                model, labels = source(claim.work, kind == "conditional", digit if place == "off" else None)
-                settings = {"sources": (model,), "labels": labels}
+                digits = [d for d in range(10) if place == "on" or d != digit]
+                conditional = kind == "conditional"
+                settings = {"sources": (source(digits, conditional),), "labels": len(digits) if conditional else 0}
                 images = judge.samples(
-                    trained(changed("mine_gan.digits", MINE_STEPS, {"digits": (digit,)}, settings), folder / "run")
+                    trained(changed("mine_gan.digits", STEPS, {"digits": (digit,)}, settings), folder / "run")
                 )
                 return {
                     "classifier_error": judge.error(images, digit),
@@ -61,14 +50,11 @@ def main() -> None:
                 }
 
             if digit in wanted or (claim.work / f"{setting}-{digit}" / "row.json").exists():
-                claim.row(setting, digit, MINE_STEPS, measured)
+                claim.row(setting, digit, STEPS, measured)
         models = [claim.work / f"{setting}-{digit}" / "run" / "model" for setting in SETTINGS]
         if all(model.is_dir() for model in models):
-            samplers = [load_sampler(model) for model in models]
-            lines.append([image for s in samplers for image in s.generate(s.codes(range(4)), list(range(4)))])
-    (HERE / "results").mkdir(exist_ok=True)
-    header = [name if k == 0 else "" for name in SETTINGS for k in range(4)]
-    grid(lines, header, 56).save(HERE / "results" / f"{claim.name}.png")
+            lines.append([image for model in models for image in drawn(model, 4)])
+    picture(claim.name, lines, [name if k == 0 else "" for name in SETTINGS for k in range(4)])
     claim.write({
         f"Table A.2: mean error at most the thesis's {100 * PAPER[setting]['classifier_error']:.1f} %, {setting}":
             claim.mean(setting, "classifier_error") <= PAPER[setting]["classifier_error"]

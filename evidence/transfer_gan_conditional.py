@@ -6,13 +6,11 @@ Run: .venv/bin/python evidence/transfer_gan_conditional.py (hours on two cores; 
 from pathlib import Path
 
 import torch
-from claim import HERE, Claim, Values
-from digits_judge import SAMPLES, Judge, changed, trained
+from claim import Claim, Values
+from digits_judge import SAMPLES, Judge, changed, drawn, picture, trained
 
-from dragoman import load_sampler
 from dragoman.metrics.classification import predict
 from dragoman.nets.gan import GANConfig
-from dragoman.report.grids import grid
 
 SOURCE, TARGET = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
 SIZES = (20, 100, 1000)
@@ -67,12 +65,7 @@ def main() -> None:
             return values(judge, trained(experiment, folder / "run"))
 
         claim.row(row, 0, STEPS, measured)
-    lines = []
-    for row in rows:
-        sampler = load_sampler(claim.work / f"{row}-0" / "run" / "model")
-        lines.append(list(sampler.generate(sampler.codes(range(15)), list(range(15)))))
-    (HERE / "results").mkdir(exist_ok=True)
-    grid(lines, cell=56).save(HERE / "results" / f"{claim.name}.png")
+    picture(claim.name, [drawn(claim.work / f"{row}-0" / "run" / "model", 15) for row in rows])
     mean = claim.mean
     holds = {}
     for n in SIZES:

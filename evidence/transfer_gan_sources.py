@@ -6,12 +6,9 @@ Run: .venv/bin/python evidence/transfer_gan_sources.py (two hours on two cores; 
 from pathlib import Path
 
 import torch
-from claim import HERE, Claim, Values
-from digits_judge import SAMPLES, Judge, changed, trained
+from claim import Claim, Values
+from digits_judge import SAMPLES, Judge, changed, drawn, picture, trained
 from scipy.stats import spearmanr
-
-from dragoman import load_sampler
-from dragoman.report.grids import grid
 
 SOURCES = {"012": (0, 1, 2), "358": (3, 5, 8), "147": (1, 4, 7), "0to9": tuple(range(10)), "6": (6,)}
 TARGETS = (9, 3, 0)
@@ -51,10 +48,8 @@ def main() -> None:
             claim.row(f"{digit}_from_{name}", 0, STEPS, measured)
             values = claim.rows[-1]["metrics"]
             found[digit].append((values["source_distance"], values["fd_classifier"]))
-            sampler = load_sampler(claim.work / f"{digit}_from_{name}-0" / "run" / "model")
-            lines.append(list(sampler.generate(sampler.codes(range(16)), list(range(16)))))
-    (HERE / "results").mkdir(exist_ok=True)
-    grid(lines, cell=40).save(HERE / "results" / f"{claim.name}.png")
+            lines.append(drawn(claim.work / f"{digit}_from_{name}-0" / "run" / "model", 16))
+    picture(claim.name, lines, cell=40)
     holds = {}
     for digit, pairs in found.items():
         correlation = spearmanr([a for a, _ in pairs], [b for _, b in pairs]).statistic

@@ -5,15 +5,12 @@ Run: .venv/bin/python evidence/transfer_gan_target_size.py (hours on two cores; 
 
 from pathlib import Path
 
-from claim import HERE, Claim, Values
-from digits_judge import SAMPLES, Judge, changed, trained
-
-from dragoman import load_sampler
-from dragoman.report.grids import grid
+from claim import Claim, Values
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, changed, drawn, picture, source, trained
 
 SOURCE, TARGET = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
 SIZES = (100, 1000, 10_000)
-SOURCE_STEPS, STEPS, SEEDS = 5000, 2000, (0, 1)
+STEPS, SEEDS = 2000, (0, 1)
 PAPER = {  # Table 2.2, ImageNet to bedrooms, for the nearest of its sizes: 1K, 10K, 100K
     "scratch_100": {"fid": 256.1}, "pretrained_100": {"fid": 93.4},
     "scratch_1000": {"fid": 73.7}, "pretrained_1000": {"fid": 47.0},
@@ -30,11 +27,10 @@ def main() -> None:
         protocol=f"source {SOURCE_STEPS} steps; {SAMPLES} generated images; fd_classifier: Frechet distance in the "
         "features of a CNN of the ten digits to the real test images of the target; iw: independent critic (Eq. 2.6)",
     )  # fmt: skip
-    source = trained(changed("transfer_gan.digits", SOURCE_STEPS, {"digits": SOURCE}, {}), claim.work / "source")
     rows = {f"{start}_{images}": (start, images) for images in SIZES for start in ("scratch", "pretrained")}
     for seed in SEEDS:
         for row, (start, images) in rows.items():
-            method = {"source": source} if start == "pretrained" else {}
+            method = {"source": source(SOURCE)} if start == "pretrained" else {}
             data = {"digits": TARGET, "images": images}
             experiment = changed("transfer_gan.digits", STEPS, data, method, seed)
 
@@ -42,12 +38,7 @@ def main() -> None:
                 return judge.values(trained(experiment, folder / "run"), TARGET)
 
             claim.row(row, seed, STEPS, measured)
-    lines = []
-    for row in rows:
-        sampler = load_sampler(claim.work / f"{row}-0" / "run" / "model")
-        lines.append(list(sampler.generate(sampler.codes(range(16)), list(range(16)))))
-    (HERE / "results").mkdir(exist_ok=True)
-    grid(lines, cell=56).save(HERE / "results" / f"{claim.name}.png")
+    picture(claim.name, [drawn(claim.work / f"{row}-0" / "run" / "model", 16) for row in rows])
     gains = [claim.mean(f"scratch_{n}", "fd_classifier") - claim.mean(f"pretrained_{n}", "fd_classifier")
              for n in SIZES]  # fmt: skip
     claim.write({

@@ -9,12 +9,12 @@ from dragoman.data.batch import Batch, Task
 from dragoman.engine.method import at
 from dragoman.errors import UserError
 from dragoman.inference.sampler import Sampler
-from dragoman.methods.bsa import BSA, RANDOM, BSAConfig, features, hidden_layers, matching
+from dragoman.methods.bsa import BSA, BSAConfig, features, hidden_layers, matching
 from dragoman.methods.transfer_gan import TransferGAN, TransferGANConfig
 from dragoman.methods.vae import VAE, VAEConfig
 from dragoman.model import save_model
 from dragoman.nets.frozen import shared
-from dragoman.nets.gan import GANConfig
+from dragoman.nets.gan import RANDOM, GANConfig
 from dragoman.recipes import bsa as recipes
 from dragoman.recipes import transfer_gan
 

@@ -7,9 +7,9 @@ from torch.nn import functional as F
 from dragoman import run as runs
 from dragoman.data.batch import Batch, Task
 from dragoman.inference.sampler import Sampler
-from dragoman.methods.dgn_am import DGNAM, RANDOM, DGNAMConfig
+from dragoman.methods.dgn_am import DGNAM, DGNAMConfig
 from dragoman.methods.transfer_gan import TransferGAN, TransferGANConfig
-from dragoman.nets.gan import GANConfig
+from dragoman.nets.gan import RANDOM, GANConfig
 from dragoman.recipes import dgn_am as recipes
 
 GAN = GANConfig(network="wgan_mnist", width=2, z_dim=6)

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from dragoman import run as runs
 from dragoman.data.batch import Batch, Task
 from dragoman.inference.sampler import Sampler
-from dragoman.methods.mine_gan import MINIBATCHES, RANDOM, MineGAN, MineGANConfig, Selector
+from dragoman.methods.mine_gan import MINIBATCHES, MineGAN, MineGANConfig, Selector
 from dragoman.methods.transfer_gan import TransferGAN, TransferGANConfig
-from dragoman.nets.gan import GANConfig
+from dragoman.nets.gan import RANDOM, GANConfig
 from dragoman.recipes import mine_gan as recipes
 
 GAN = GANConfig(network="wgan_mnist", width=2, z_dim=6)

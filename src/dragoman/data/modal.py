@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +47,7 @@ Maps = dict[str, Tensor]
 """Pictures of a scene by name: images [C, H, W] uint8, depths [1, H, W] in metres, class numbers [1, H, W] uint8."""
 
 
-class ModalDataset:
+class ModalDataset(ABC):
     """Scenes in several modalities, packed. Pictures are kept in memory, as they are read, while they fit."""
 
     MEMORY = 2**30

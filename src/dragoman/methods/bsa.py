@@ -17,11 +17,8 @@ from dragoman.engine.method import Losses, Method, Phase, Stage
 from dragoman.inference.sampler import GeneratorCore
 from dragoman.methods.transfer_gan import TransferGAN
 from dragoman.nets.frozen import shared
-from dragoman.nets.gan import GANConfig, generator, inherited, need_like
+from dragoman.nets.gan import RANDOM, GANConfig, generator, inherited, need_like
 from dragoman.nn.statistics_norm import BatchNorm
-
-RANDOM = Path("random")
-"""Names no folder: a generator with random weights, for tests."""
 
 TARGETS = 10
 """Draws from N(0, I) for each latent vector that is to look like one of them."""

@@ -19,10 +19,7 @@ from dragoman.losses.classification import domain_classification
 from dragoman.methods.progressive_gan import ProgressiveGAN
 from dragoman.methods.transfer_gan import TransferGAN
 from dragoman.nets.classifier import Classifier
-from dragoman.nets.gan import GANConfig, generator, inherited, need_like
-
-RANDOM = Path("random")
-"""Names no folder: a generator with random weights, for tests."""
+from dragoman.nets.gan import RANDOM, GANConfig, generator, inherited, need_like
 
 SOURCE = ("images",)
 """Domains of the source: one, since which class it is to show is the classifier's to say."""

@@ -17,12 +17,9 @@ from dragoman.losses.gan import hinge_discriminator, wasserstein_critic, wassers
 from dragoman.losses.penalties import gradient_penalty
 from dragoman.methods.progressive_gan import ProgressiveGAN
 from dragoman.methods.transfer_gan import TransferGAN
-from dragoman.nets.gan import BATCH, BATCHES, GANConfig, critic, generator, inherited, need_like
+from dragoman.nets.gan import BATCH, BATCHES, RANDOM, GANConfig, critic, generator, inherited, need_like
 from dragoman.nets.miner import Miner
 from dragoman.nn.statistics_norm import collect_statistics
-
-RANDOM = Path("random")
-"""Names no folder: a generator with random weights, for tests."""
 
 MINIBATCHES = 1000
 """Over which the selector averages (3.3.3)."""

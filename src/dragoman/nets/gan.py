@@ -1,5 +1,6 @@
 """Which generator and critic a GAN has: the choice that a model shares with those it is transferred to."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -8,6 +9,9 @@ from torch import Tensor, nn
 from dragoman.config import Config
 from dragoman.data.batch import Task
 from dragoman.nets import biggan, progressive, sngan, wgan_mnist, wgan_resnet
+
+RANDOM = Path("random")
+"""In place of a source's folder: a generator with random weights, for tests."""
 
 BATCHES, BATCH = 16, 64
 """Of noise, from which the statistics of batch norm are collected when networks leave."""

@@ -1,9 +1,9 @@
 """BSA: the published setting, few handwritten digits, your own folder."""
 
 from dragoman.data.dataset import Images
-from dragoman.methods.bsa import RANDOM, BSAConfig
+from dragoman.methods.bsa import BSAConfig
 from dragoman.metrics.protocol import Protocol
-from dragoman.nets.gan import GANConfig
+from dragoman.nets.gan import RANDOM, GANConfig
 from dragoman.recipes.experiment import Experiment, Train
 from dragoman.worlds.mnist import MNIST
 

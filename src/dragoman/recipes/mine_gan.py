@@ -1,9 +1,9 @@
 """MineGAN: the published MNIST setting, two-core settings, your own folder."""
 
 from dragoman.data.dataset import Images
-from dragoman.methods.mine_gan import RANDOM, MineGANConfig
+from dragoman.methods.mine_gan import MineGANConfig
 from dragoman.metrics.protocol import Protocol
-from dragoman.nets.gan import GANConfig
+from dragoman.nets.gan import RANDOM, GANConfig
 from dragoman.recipes.experiment import Experiment, Train
 from dragoman.worlds.mnist import MNIST
 

@@ -1,10 +1,9 @@
 """PPGN: the published multipliers, digits of a class, your own folder."""
 
 from dragoman.data.dataset import Folder
-from dragoman.methods.dgn_am import RANDOM
 from dragoman.methods.ppgn import PPGNConfig
 from dragoman.metrics.protocol import Protocol
-from dragoman.nets.gan import GANConfig
+from dragoman.nets.gan import RANDOM, GANConfig
 from dragoman.recipes.experiment import Experiment, Train
 from dragoman.worlds.mnist import MNIST
 
