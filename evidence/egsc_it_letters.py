@@ -5,7 +5,7 @@ Run: .venv/bin/python evidence/egsc_it_letters.py, after evidence/egsc_it_table2
 
 import torch
 from claim import HERE, Claim, Values
-from egsc_it_table2 import PAIRS, guided, measure
+from egsc_it_table2 import PAIRS, budgeted, guided, measure
 
 from dragoman import load, recipes
 from dragoman.errors import UserError
@@ -35,7 +35,7 @@ def main() -> None:
         def measured(_, data=data) -> Values:
             return measure("egsc_it", translator, data)
 
-        claim.row(row, 0, base.train.steps, measured)
+        claim.row(row, 0, budgeted("egsc_it.digits").train.steps, measured)
         own = len(data.rows[0])
         for way in ([0, 1, 2], [own, own + 1, own + 2]):
             others = [(own if way[0] == 0 else 0) + i for i in range(3)]
