@@ -59,7 +59,7 @@ def main() -> None:
 
 def picture(claim: Claim, data: Exemplars, rows: list[str]) -> None:
     """Fig. 12: source, exemplar, truth and every row, in both directions."""
-    own, lines = len(data) // 2, []
+    own, lines = int(data.labels[:, 0].sum()), []
     models = {row: load(claim.work / f"{row}-0" / "run" / "model") for row in rows}
     few = list(range(4))
     for a, b in ((few, [own + i for i in few]), ([own + i for i in few], few)):
