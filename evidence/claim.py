@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -11,8 +11,13 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
+from dragoman import recipes
 from dragoman.engine.runtime import processor
+from dragoman.recipes.experiment import Experiment
+from dragoman.report.grids import grid
+from dragoman.run import train
 
 HERE = Path(__file__).parent
 Values = dict[str, float]
@@ -35,18 +40,31 @@ class Claim:
         self.rows: list[dict[str, Any]] = []
         self.commit = _commit()  # before anything is written
 
-    def row(self, row: str, number: int, steps: int, measure: Callable[[Path], Values]) -> None:
-        """Compute a row in its own folder (which is kept, so training in it resumes), unless it is there already."""
+    def row(
+        self, row: str, number: int, steps: int, measure: Callable[[Path], Values], run: Path | None = None
+    ) -> None:
+        """Compute a row in its own folder (which is kept, so training in it resumes), unless it is there already.
+
+        Its time is that of the training, whose folder is `run`, if claims share it, or "run" within the row's own.
+        """
         folder = self.work / f"{row}-{number}"
         done = folder / "row.json"
         if not done.exists():
             start = time.perf_counter()
             metrics = measure(folder)
-            record = {"row": row, self.over: number, "steps": steps, "seconds": round(time.perf_counter() - start, 1)}
+            log = (run or folder / "run") / "log.jsonl"
+            seconds = time.perf_counter() - start
+            if log.exists():
+                seconds = json.loads(log.read_text().splitlines()[-1])["seconds"]
+            record = {"row": row, self.over: number, "steps": steps, "seconds": round(seconds, 1)}
             folder.mkdir(parents=True, exist_ok=True)
             done.write_text(json.dumps(record | {"commit": self.commit, "metrics": metrics}))
         self.rows.append(json.loads(done.read_text()))
         print(self.rows[-1], flush=True)
+
+    def has(self, row: str, number: int = 0) -> bool:
+        """Whether a row has been computed."""
+        return (self.work / f"{row}-{number}" / "row.json").exists()
 
     def mean(self, row: str, metric: str) -> float:
         """Mean of a metric over a row's seeds, or what else it is repeated for."""
@@ -95,6 +113,29 @@ class Claim:
         before, _, rest = self.docs.read_text().partition(start)
         after = rest.partition(end)[2]
         self.docs.write_text(f"{before}{start}\n{text}{end}{after}")
+
+
+def changed(recipe: str, steps: int, data: Mapping[str, Any], method: Mapping[str, Any], **train: Any) -> Experiment:
+    """A recipe with other steps, and other settings of data, method and training."""
+    experiment = recipes.find(recipe)
+    return experiment.model_copy(update={
+        "train": experiment.train.model_copy(update={"steps": steps} | train),
+        "data": type(experiment.data).model_validate(experiment.data.model_dump() | dict(data)),
+        "method": type(experiment.method).model_validate(experiment.method.model_dump() | dict(method)),
+    })  # fmt: skip
+
+
+def trained(experiment: Experiment, folder: Path) -> Path:
+    """The model folder of a run, trained unless it is there."""
+    if not (folder / "metrics.json").exists():
+        train(experiment, folder, resume=True, quiet=True)
+    return folder / "model"
+
+
+def picture(name: str, lines: Sequence[list[Tensor]], header: Sequence[str] = (), cell: int = 56) -> None:
+    """A claim's picture."""
+    (HERE / "results").mkdir(exist_ok=True)
+    grid(lines, header, cell).save(HERE / "results" / f"{name}.png")
 
 
 def _commit() -> str:

@@ -1,22 +1,18 @@
 """What judges generated digits in several claims: a classifier of all ten, trained once on all real training images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from claim import HERE, Values
+from claim import HERE, Values, changed, trained
 from torch import Tensor
 
-from dragoman import load_sampler, recipes
+from dragoman import load_sampler
 from dragoman.metrics import frechet_distance
 from dragoman.metrics.classification import predict
 from dragoman.metrics.extractor import extractor
 from dragoman.metrics.wasserstein import independent_wasserstein
 from dragoman.nets.classifier import train_classifier
-from dragoman.recipes.experiment import Experiment
-from dragoman.report.grids import grid
-from dragoman.run import train
 from dragoman.worlds.mnist import MNIST
 
 SAMPLES = 1000
@@ -69,23 +65,6 @@ class Judge:
         return {"fd_classifier": self.distance(images, digits), "iw": self.wasserstein(images, digits)}
 
 
-def changed(recipe: str, steps: int, data: Mapping[str, Any], method: Mapping[str, Any], seed: int = 0) -> Experiment:
-    """A recipe with other steps, data and method settings."""
-    experiment = recipes.find(recipe)
-    return experiment.model_copy(update={
-        "train": experiment.train.model_copy(update={"steps": steps, "seed": seed}),
-        "data": type(experiment.data).model_validate(experiment.data.model_dump() | dict(data)),
-        "method": type(experiment.method).model_validate(experiment.method.model_dump() | dict(method)),
-    })  # fmt: skip
-
-
-def trained(experiment: Experiment, folder: Path) -> Path:
-    """The model folder of a run, trained unless it is there."""
-    if not (folder / "metrics.json").exists():
-        train(experiment, folder, resume=True, quiet=True)
-    return folder / "model"
-
-
 def source(digits: Sequence[int], conditional: bool = False) -> Path:
     """A GAN of all training images of some digits, trained once for all claims; its model folder."""
     kind = "digits_conditional" if conditional else "digits"
@@ -97,12 +76,6 @@ def drawn(model: Path, count: int, label: str | None = None) -> list[Tensor]:
     """The first images of a model, of a domain or of all in turn."""
     sampler, seeds = load_sampler(model), list(range(count))
     return list(sampler.generate(sampler.codes(seeds, label), seeds))
-
-
-def picture(name: str, lines: Sequence[list[Tensor]], header: Sequence[str] = (), cell: int = 56) -> None:
-    """A claim's picture."""
-    (HERE / "results").mkdir(exist_ok=True)
-    grid(lines, header, cell).save(HERE / "results" / f"{name}.png")
 
 
 def _by_digit(split: str) -> list[Tensor]:

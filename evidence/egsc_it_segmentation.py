@@ -90,7 +90,7 @@ def main() -> None:
             targets = real[1] if row == "oracle" else source[1]
             return {"miou": miou(train_segmenter(images, targets, len(CLASSES), steps=STEPS), *test)}
 
-        if row in wanted or (folder / "row.json").exists():
+        if row in wanted or claim.has(row):
             claim.row(row, 0, recipes.find(recipe).train.steps if recipe else STEPS, measured)
             if recipe:
                 shown[row] = translated(row, load(folder / "run" / "model"), source[0][:8], real[0])

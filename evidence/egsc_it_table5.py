@@ -46,7 +46,7 @@ def main() -> None:
             train(experiment, folder / "run", resume=True, quiet=True)
             return measure(row, load(folder / "run" / "model"), test, shares=False)
 
-        if row in wanted or (claim.work / f"{row}-0" / "row.json").exists():
+        if row in wanted or claim.has(row):
             claim.row(row, 0, experiment.train.steps, measured)
     rows = {record["row"] for record in claim.rows}
     picture(claim, test, [row for row in ROWS if row in rows])

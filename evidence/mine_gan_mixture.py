@@ -7,8 +7,8 @@ small VGG19 for the losses of batch statistics adaptation.
 from pathlib import Path
 
 import torch
-from claim import Claim, Values
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, changed, drawn, picture, source, trained
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, source
 
 from dragoman import load_sampler
 from dragoman.metrics.classification import predict
@@ -83,10 +83,11 @@ def images(data: MNIST, split: str) -> torch.Tensor:
 def measure(judge: Judge, row: str, model: Path, real: dict[str, torch.Tensor]) -> Values:
     """The numbers of one model."""
     made, train, test = judge.samples(model), real["train"].flatten(1), real["test"].flatten(1)
+    some = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:SAMPLES]  # they are sorted by digit
     first = predict(judge.classifier, made).argmax(1) == TARGET[0]
     values = {
         "fd_classifier": judge.between(made, real["test"]),
-        "kmmd": gaussian_mmd(judge.features(real["test"][:SAMPLES]), judge.features(made)),
+        "kmmd": gaussian_mmd(judge.features(real["test"][some]), judge.features(made)),
         "mean_variance": mean_variance(made.flatten(1)),
         "share_a": first.float().mean().item(),
         "nearest_train": nearest(made.flatten(1), train, 1)[0].mean().item() / train.shape[1] ** 0.5,

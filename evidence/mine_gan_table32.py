@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from statistics import median
 
-from claim import Claim, Values
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, changed, drawn, picture, source, trained
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, source
 
 from dragoman import load_sampler
 from dragoman.metrics.kernel import gaussian_mmd

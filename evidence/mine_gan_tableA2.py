@@ -7,8 +7,8 @@ on the command line are computed, all others must be there already). Needs MNIST
 import sys
 from pathlib import Path
 
-from claim import Claim, Values
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, changed, drawn, picture, source, trained
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, source
 
 SETTINGS = ("on_unconditional", "on_conditional", "off_unconditional", "off_conditional")
 PAPER = {  # Table A.2, means of ten digits; there FID, here fd_classifier
@@ -49,7 +49,7 @@ def main() -> None:
                     "fd_classifier": judge.distance(images, [digit]),
                 }
 
-            if digit in wanted or (claim.work / f"{setting}-{digit}" / "row.json").exists():
+            if digit in wanted or claim.has(setting, digit):
                 claim.row(setting, digit, STEPS, measured)
         models = [claim.work / f"{setting}-{digit}" / "run" / "model" for setting in SETTINGS]
         if all(model.is_dir() for model in models):

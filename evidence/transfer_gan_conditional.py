@@ -6,8 +6,8 @@ Run: .venv/bin/python evidence/transfer_gan_conditional.py (hours on two cores; 
 from pathlib import Path
 
 import torch
-from claim import Claim, Values
-from digits_judge import SAMPLES, Judge, changed, drawn, picture, trained
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, Judge, drawn
 
 from dragoman.metrics.classification import predict
 from dragoman.nets.gan import GANConfig

@@ -5,8 +5,8 @@ Run: .venv/bin/python evidence/transfer_gan_configurations.py (an hour on two co
 
 from pathlib import Path
 
-from claim import Claim, Values
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, changed, drawn, picture, source, trained
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, source
 
 SOURCE, TARGET, IMAGES = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9), 1000
 STEPS, SEEDS = 2000, (0, 1)
@@ -29,7 +29,7 @@ def main() -> None:
     for seed in SEEDS:
         for row, transfer in ROWS.items():
             method = {} if transfer is None else {"source": source(SOURCE), "transfer": transfer}
-            experiment = changed("transfer_gan.digits", STEPS, {"digits": TARGET, "images": IMAGES}, method, seed)
+            experiment = changed("transfer_gan.digits", STEPS, {"digits": TARGET, "images": IMAGES}, method, seed=seed)
 
             def measured(folder: Path, experiment=experiment) -> Values:
                 return judge.values(trained(experiment, folder / "run"), TARGET)

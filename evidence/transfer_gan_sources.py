@@ -6,8 +6,8 @@ Run: .venv/bin/python evidence/transfer_gan_sources.py (two hours on two cores; 
 from pathlib import Path
 
 import torch
-from claim import Claim, Values
-from digits_judge import SAMPLES, Judge, changed, drawn, picture, trained
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, Judge, drawn
 from scipy.stats import spearmanr
 
 SOURCES = {"012": (0, 1, 2), "358": (3, 5, 8), "147": (1, 4, 7), "0to9": tuple(range(10)), "6": (6,)}

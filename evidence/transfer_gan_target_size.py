@@ -5,8 +5,8 @@ Run: .venv/bin/python evidence/transfer_gan_target_size.py (hours on two cores; 
 
 from pathlib import Path
 
-from claim import Claim, Values
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, changed, drawn, picture, source, trained
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, source
 
 SOURCE, TARGET = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
 SIZES = (100, 1000, 10_000)
@@ -32,7 +32,7 @@ def main() -> None:
         for row, (start, images) in rows.items():
             method = {"source": source(SOURCE)} if start == "pretrained" else {}
             data = {"digits": TARGET, "images": images}
-            experiment = changed("transfer_gan.digits", STEPS, data, method, seed)
+            experiment = changed("transfer_gan.digits", STEPS, data, method, seed=seed)
 
             def measured(folder: Path, experiment=experiment) -> Values:
                 return judge.values(trained(experiment, folder / "run"), TARGET)

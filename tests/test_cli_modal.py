@@ -49,7 +49,9 @@ def test_a_run_shows_and_measures_every_translation(trained: Path):
     found = json.loads((run / "metrics.json").read_text())
     assert found["unseen"] == ["depth to segmentation", "segmentation to depth"]
     assert set(found["per_domain"]["depth to segmentation"]) >= {"miou", "accuracy"}
-    assert set(found["per_domain"]["rgb to depth"]) == {"delta_1", "delta_2", "delta_3", "rmse", "rmse_log"}
+    assert set(found["per_domain"]["rgb to depth"]) == {
+        "delta_1", "delta_2", "delta_3", "rmse", "rmse_log", "alignment",
+    }  # fmt: skip
     assert {"l1", "psnr"} <= set(found["per_domain"]["segmentation to rgb"])
     assert {"unseen_miou", "seen_rmse", "several_psnr"} <= found.keys()
     page = (run / "report.html").read_text()

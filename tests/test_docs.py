@@ -236,7 +236,7 @@ def test_layer_tables_add_up_to_the_published_networks(method):
             else Task(domains=("a",), size=experiment.data.size)
         )
     elif isinstance(experiment.data, ModalFolder):
-        task = recipes.find(f"{method}.streets").data.task
+        task = recipes.find(f"{method}.tiny").data.task.model_copy(update={"size": experiment.data.size})
     elif kind.by_domain:
         task = Task(domains=("a", "b"), size=experiment.data.size)
     with torch.device("meta"):

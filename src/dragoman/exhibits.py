@@ -83,7 +83,7 @@ class Scenes:
         truth = unpack(self._probe.images, modalities)
         for source, target in dict.fromkeys(pair for names in self.task.seen for pair in permutations(names, 2)):
             rows = (self._probe.labels >= translator.code([source, target])).all(1).nonzero()[:, 0]
-            if len(rows) < 2:
+            if len(rows) < 2 or not translator.knows([source], target):
                 continue
             x = pack({source: truth[source][rows]}, modalities)
             codes = [translator.code([name]).expand(len(x), -1) for name in (source, target)]

@@ -214,10 +214,14 @@ def _card(method: Method, record: ModelConfig) -> str:
         "parameters": f"{sum(p.numel() for p in method.parameters()):,} (discriminator included, for fine-tuning)",
         "trained on": f"{record.task.size} x {record.task.size} pixels, {record.task.channels} channels",
     }
+    first, last = record.task.domains[0], record.task.domains[-1]
+    if record.task.modalities:
+        core = method.translator(dict(method.named_children()))
+        first, last = (getattr(core, "pairs", None) or [(first, last)])[0]
     translates = TRANSLATES_MODALITIES if record.task.modalities else TRANSLATES
     text = (GENERATES if method.generates else translates).format(
         kind="domains" if record.task.exclusive else "attributes", version=record.dragoman,
-        first=record.task.domains[0], last=record.task.domains[-1],
+        first=first, last=last,
         facts="\n".join(f"- {name}: {value}" for name, value in (facts | record.facts).items()),
     )  # fmt: skip
     return f"# {record.method}: {', '.join(record.task.domains)}\n\n{text}"

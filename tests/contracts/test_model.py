@@ -1,6 +1,7 @@
 """What leaves: the folder comes back the same, any size goes through, and no image depends on its neighbours."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -153,8 +154,15 @@ def test_any_size_in_the_same_size_out(recipe, size, saved):
     assert result.mask is None or result.mask.size == size
 
 
+def known_to(translator):
+    """The translations that a model knows: of all from one modality, its own among them, and of one from all."""
+    names = translator.domains
+    every = [*(([a], b) for a in names for b in names), (names, names[-1])]
+    return [(sources, target) for sources, target in every if translator.knows(sources, target)]
+
+
 def scenes(translator, count=3, height=24, width=20):
-    """Packed scenes, what each gives and what is wanted: all pairs of modalities in turn, then all at once."""
+    """Packed scenes, what each gives and what is wanted: all known translations in turn."""
     generator = torch.Generator().manual_seed(1)
     parts = {}
     for m in translator.task.modalities:
@@ -163,10 +171,10 @@ def scenes(translator, count=3, height=24, width=20):
             parts[m.name] = torch.eye(m.channels)[values.argmax(1)].permute(0, 3, 1, 2)
         else:
             parts[m.name] = values * 2 - 1
-    one, names = torch.eye(len(translator.domains)), range(len(translator.domains))
-    pairs = [(one[a], one[b]) for a in names for b in names] + [(torch.ones(len(one)), one[-1])]
-    given, wanted = (torch.stack([pairs[i % len(pairs)][side] for i in range(count)]) for side in (0, 1))
-    return pack(parts, translator.task.modalities), given, wanted
+    known = known_to(translator)
+    rows = [known[i % len(known)] for i in range(count)]
+    given, wanted = [translator.code(sources) for sources, _ in rows], [translator.code([target]) for _, target in rows]
+    return pack(parts, translator.task.modalities), torch.stack(given), torch.stack(wanted)
 
 
 @every_modal
@@ -197,10 +205,11 @@ def test_modalities_matter_and_only_those_that_are_given(recipe, saved):
     modalities = translator.task.modalities
     x, _, _ = scenes(translator, 2)
     truth = unpack(x, modalities)
+    assert known_to(translator)
     for a in modalities:
         given = translator.code([a.name]).expand(2, -1)
         only = pack({a.name: truth[a.name]}, modalities)
-        for b in modalities:
+        for b in (b for b in modalities if translator.knows([a.name], b.name)):
             wanted = translator.code([b.name]).expand(2, -1)
             y = translator.translate(x, given, wanted)
             assert torch.equal(y, translator.translate(only, given, wanted))
@@ -226,6 +235,18 @@ def test_any_size_of_a_scene_in_the_same_size_out(recipe, size, saved):
         else random.integers(0, 256, (height, width, 3), np.uint8)
         for m in translator.task.modalities
     }  # fmt: skip
-    for m in translator.task.modalities:
-        assert translator({m.name: pictures[m.name]}, to=translator.domains[0]).image.size == size
-        assert translator(pictures, to=m.name).image.size == size
+    for sources, target in known_to(translator):
+        assert translator({name: pictures[name] for name in sources}, to=target).image.size == size
+
+
+@every_modal
+def test_an_unknown_translation_is_an_error_that_names_the_known_ones(recipe, saved):
+    translator = load(saved(recipe).path)
+    parts = unpack(scenes(translator, 1)[0], translator.task.modalities)
+    for source, target in itertools.product(parts, parts):
+        given = {source: parts[source]}
+        if translator.knows([source], target):
+            assert translator.translate_at("native", given, target).shape == parts[target].shape
+        else:
+            with pytest.raises(UserError, match=f"does not translate {source} to {target}; it knows .* to "):
+                translator.translate_at("native", given, target)

@@ -40,6 +40,8 @@ def test_many_colours_are_all_different():
         ({"name": "x", "kind": "segmentation", "classes": ("a", "b"), "palette": ((0, 0, 0),)}, "as many colours"),
         ({"name": "x", "classes": ("a", "b")}, "classes and palette are of segmentations only"),
         ({"name": "x", "kind": "sound"}, "kind"),
+        ({"name": "near.ir"}, "letters, digits, _ and - only, got 'near.ir'"),
+        ({"name": "values"}, "cannot be called 'values'"),
     ],
 )
 def test_what_is_no_modality(facts, says):

@@ -229,6 +229,23 @@ def test_an_unknown_scale():
         MODEL({"rgb": SCENE["rgb"]}, to="depth", scale="big")
 
 
+def test_what_a_core_does_not_know_is_an_error_that_names_what_it_knows(tmp_path: Path):
+    model = translator()
+    model.core.pairs = (("rgb", "near_infrared"), ("near_infrared", "depth"))
+    assert model({"near-infrared": SCENE["near_infrared"]}, to="DEPTH").image.size == (16, 16)
+    assert model.knows(["Near-Infrared"], "depth") and MODEL.knows(["rgb", "depth"], "depth")
+    for given in (["near_infrared"], ["rgb", "near_infrared"], ["depth"]):
+        asked, known = "+".join(given), "rgb to near_infrared, near_infrared to depth"
+        says = f"this model does not translate {asked} to rgb; it knows {known}"
+        with pytest.raises(UserError) as error:
+            model({name: SCENE[name] for name in given}, to="rgb")
+        assert str(error.value) == says
+        files = write(tmp_path, {name: SCENE[name] for name in given})
+        with pytest.raises(UserError) as error:
+            plan_scenes(model, [*files.values()], given, "rgb", tmp_path / "out")
+        assert str(error.value) == says
+
+
 def test_nothing_is_trained_by_translating():
     assert not any(p.requires_grad for p in MODEL.core.parameters())
 

@@ -1,5 +1,7 @@
 """Adversarial losses against their formulas."""
 
+import math
+
 import pytest
 import torch
 
@@ -7,6 +9,8 @@ from dragoman.losses.gan import (
     hinge_discriminator,
     least_squares_discriminator,
     least_squares_generator,
+    logistic_discriminator,
+    logistic_generator,
     wasserstein_critic,
     wasserstein_generator,
 )
@@ -65,3 +69,17 @@ def test_hinge_counts_only_what_is_within_the_margin(shape):
     expected = sum(max(0, 1 - v) for v in r) / len(r) + sum(max(0, 1 + v) for v in f) / len(f)
     assert hinge_discriminator(real, fake).item() == pytest.approx(expected, rel=1e-6)
     assert hinge_discriminator(torch.full((3,), 1.5), torch.full((3,), -1.0)) == 0
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 1, 2, 2)])
+def test_logistic_losses_are_logarithms_of_probabilities(shape):
+    torch.manual_seed(4)
+    real, fake, r, f = _scores(shape)
+
+    def p(v):
+        return 1 / (1 + math.exp(-v))
+
+    expected = -sum(math.log(p(v)) for v in r) / len(r) - sum(math.log(1 - p(v)) for v in f) / len(f)
+    assert logistic_discriminator(real, fake).item() == pytest.approx(expected, rel=1e-5)
+    assert logistic_generator(fake).item() == pytest.approx(-sum(math.log(p(v)) for v in f) / len(f), rel=1e-5)
+    assert logistic_generator(torch.tensor([-200.0])) == 200  # where a logarithm of the sigmoid would be infinite

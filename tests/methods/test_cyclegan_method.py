@@ -9,7 +9,9 @@ from torch.optim import Adam
 
 from dragoman.data.batch import Batch, Task
 from dragoman.inference.translator import Translator
-from dragoman.methods.cyclegan import CycleGAN, CycleGANConfig, Generator, ImagePool, PatchGAN
+from dragoman.methods.cyclegan import CycleGAN, CycleGANConfig
+from dragoman.nets.cyclegan import Generator, ImagePool
+from dragoman.nets.patchgan import PatchGAN
 from dragoman.nn.blocks import ReflectResBlock
 
 GENERATOR = [
@@ -49,7 +51,7 @@ def test_defaults_are_the_published_values():
 
 
 def test_layers_of_the_generators(layer_table):
-    net = Generator(3, CycleGANConfig())
+    net = Generator(3, 3, 64, 2, 9)
     assert layer_table(net, torch.zeros(1, 3, 64, 64)) == GENERATOR
     weights = 2 * 49 * 3 * 64 + 2 * 9 * 64 * 128 + 2 * 9 * 128 * 256 + 18 * 9 * 256 * 256
     biases = 2 * 64 + 2 * 128 + 256 + 18 * 256 + 3
@@ -90,7 +92,7 @@ def test_residual_block():
 
 def test_the_first_convolutions_are_normalised_without_scale_and_shift():
     torch.manual_seed(0)
-    g, d, x = Generator(3, CycleGANConfig(width=4)), PatchGAN(3, 4, 2), torch.randn(1, 3, 16, 16)
+    g, d, x = Generator(3, 3, 4, 2, 9), PatchGAN(3, 4, 2), torch.randn(1, 3, 16, 16)
     y = F.relu(F.instance_norm(F.conv2d(F.pad(x, [3] * 4, mode="reflect"), g[0].weight, g[0].bias)))
     torch.testing.assert_close(torch.nn.Sequential(*list(g)[:3])(x), y)
     y = F.leaky_relu(F.conv2d(x, d[0].weight, d[0].bias, 2, 1), 0.2)

@@ -14,6 +14,7 @@ from dragoman.losses.berhu import berhu
 from dragoman.losses.segmentation import pixel_cross_entropy
 from dragoman.methods.mix_and_match import MixAndMatch, MixAndMatchConfig
 from dragoman.nets.vgg import VGG16
+from dragoman.recipes import mix_and_match as recipes
 
 RGB, DEPTH = Modality(name="rgb"), Modality(name="depth", kind="depth", furthest=10)
 NIR = Modality(name="nir", channels=1)
@@ -70,7 +71,7 @@ def test_defaults_are_the_published_values():
     assert MixAndMatchConfig().model_dump() == {
         "network": "segnet", "width": 64, "blocks": VGG16, "resblocks": 6, "d_layers": 4, "side": "indices",
         "start": "vgg16", "autoencoders": True, "noise": 0.5, "w_l2": (1, 100), "w_gan": (1, 10), "w_depth": 10,
-        "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "alpha": 0.2, "lr": 2e-4, "lr_pseudo": 2e-5,
+        "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "alpha": 0.2, "cascade": False, "lr": 2e-4, "lr_pseudo": 2e-5,
         "betas": (0.5, 0.999),
     }  # fmt: skip
 
@@ -271,6 +272,32 @@ def test_the_core_mixes_and_matches():
     near(y["rgb"][4], g["rgb"]((0.8 * d + 0.2 * s, indices)))
 
 
+@pytest.mark.parametrize("side", ["indices", "skip"])
+def test_as_a_cascade_unseen_translations_go_through_images(side):
+    """Table 4.4, "D -> R -> S"; the training is that of the same networks without it."""
+    method, plain = (small(side=side, w_pseudo=0, cascade=cascade).eval() for cascade in (True, False))
+    core = method.translator(dict(method.named_children())).eval()
+    x = torch.rand(2, 7, 16, 16, generator=torch.Generator().manual_seed(1))
+    given, wanted = torch.tensor([[0, 1, 0], [0, 1, 0.0]]), torch.tensor([[0, 0, 1], [0, 0, 1.0]])
+    f, g, depth = encoders(method), method.G, unpack(x, THREE.modalities)["depth"]
+    expected = g["segmentation"](f["rgb"](g["rgb"](f["depth"](depth)).clamp(-1, 1))).softmax(1)
+    found = unpack(core(x, given, wanted), THREE.modalities)["segmentation"]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    direct = plain.translator(dict(plain.named_children())).eval()(x, given, wanted)
+    assert not torch.allclose(unpack(direct, THREE.modalities)["segmentation"], expected, atol=1e-3)
+    one, other = (m.g_losses(batch(), aligned=False, pseudo=False) for m in (method, plain))
+    assert one == other
+
+
+def test_the_rows_of_the_cascade_train_the_seen_translations_alone():
+    """Thesis 4.6.2: "a translation model from depth to RGB and from RGB to segmentation"."""
+    seen, found = recipes.streets_seen(), recipes.streets_cascade()
+    assert found.method == seen.method.model_copy(update={"cascade": True})
+    assert recipes.streets_cascade_skip().method == found.method.model_copy(update={"side": "skip"})
+    for other in (recipes.streets_cascade(), recipes.streets_cascade_skip()):
+        assert (other.data, other.train) == (seen.data, seen.train)
+
+
 @pytest.mark.parametrize("side", ["indices", "skip", "none"])
 def test_side_information(side):
     """Table 4.2: only with side information does the source encoder reach the decoder by another way."""
@@ -323,6 +350,7 @@ def test_opponent_channels():
         ({"width": 8, "start": "vgg19_distilled"}, "start vgg19_distilled needs width 16"),
         ({"network": "resnet", "start": "random"}, "network resnet needs"),
         ({"blocks": ()}, "blocks must name"),
+        ({"cascade": True}, "cascade needs w_pseudo 0, got 100"),
     ],
 )
 def test_configurations_that_do_not_fit_are_refused(config, message):

@@ -118,6 +118,45 @@ def test_translations_that_no_scene_can_tell_are_left_out():
     assert found["n_per_domain"]["rgb to depth"] == 2
 
 
+def test_translations_that_the_model_does_not_know_are_left_out():
+    core = Constant()
+    core.pairs = (("segmentation", "depth"), ("depth", "segmentation"))
+    model = ModalTranslator(core, TASK)
+    found = MeasureScenes(TEST, Protocol(inputs=5))(model)
+    assert set(found["per_domain"]) == {"segmentation to depth", "depth to segmentation"}
+    for title in found["per_domain"]:
+        assert found["per_domain"][title] == FOUND["per_domain"][title]
+    assert found["left_out"] == [
+        f"{title}: the model does not know this translation" for title in FOUND["per_domain"]
+        if title not in found["per_domain"]
+    ]  # fmt: skip
+    assert ", as far as the model knows these;" in found["protocol"]
+    assert set(found["metrics"]) == {f"unseen_{name}" for values in found["per_domain"].values() for name in values
+                                     if "/" not in name}  # fmt: skip
+    images = torch.stack([TEST.load(n) for n in range(2)])
+    assert scenes(model, images, torch.ones(2, 3)).size[0] == (3 + 2) * 66 + 2
+
+
+class Shared(Constant):
+    """With codes in a space that all modalities share."""
+
+    def latent(self, name: str, x: Tensor) -> Tensor:
+        return x.sum(1) * self.level
+
+
+def test_alignment_of_the_codes_of_source_and_target():
+    assert not any("alignment" in values for values in FOUND["per_domain"].values())
+    measure, model = MeasureScenes(TEST, Protocol(inputs=5)), ModalTranslator(Shared(), TASK)
+    codes = {name: part.sum(1).flatten(1) for name, part in TRUTH.items()}
+    cosine = F.cosine_similarity(codes["depth"], codes["segmentation"]).mean().item()
+    found = measure(model)
+    assert found["per_domain"]["depth to segmentation"]["alignment"] == pytest.approx(cosine, rel=1e-5)
+    assert found["metrics"]["unseen_alignment"] == pytest.approx(cosine, rel=1e-5)
+    assert "alignment" not in found["per_domain"]["rgb+depth to segmentation"]
+    measure.test.images[0, 3] = 0  # a depth whose code is all 0 has no direction
+    assert "alignment" not in measure.values(model, ["depth"], "segmentation")
+
+
 def test_data_of_other_modalities():
     other = StreetsModalities(size=16, test_images=1, seen=(("rgb", "nir"),)).open("test")
     with pytest.raises(UserError) as error:

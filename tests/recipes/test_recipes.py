@@ -30,7 +30,7 @@ def _build(name: str) -> Method:
         task = getattr(data, "task", Task(domains=("images",), size=data.size))
     elif isinstance(data, ModalFolder):
         task = StreetsModalities(size=data.size).task
-    elif hasattr(data, "task") and data.task.modalities:
+    elif hasattr(data, "task"):
         task = data.task
     with torch.device("meta"):
         return method(experiment.method, task)

@@ -8,7 +8,7 @@ from pydantic import SerializerFunctionWrapHandler, field_validator, model_seria
 from torch import Tensor
 
 from dragoman.config import Config
-from dragoman.data.modality import Modality
+from dragoman.data.modality import Modality, check_sets, unpack
 
 
 class Task(Config):
@@ -64,6 +64,14 @@ class Task(Config):
             raise ValueError(f"needs two domains, got {len(self.domains)} ({', '.join(self.domains)}); "
                              "name two with --data.domains A B")  # fmt: skip
 
+    def need_modalities(self) -> None:
+        """Raise ValueError unless it is modal and the seen sets lead from every modality to every other."""
+        if not self.modalities:
+            raise ValueError("needs aligned modalities, got images only; name depth or segmentation with --data.seen")
+        check_sets(self.seen)
+        if alone := set(self.domains) - {name for names in self.seen for name in names}:
+            raise ValueError(f"{sorted(alone)[0]} is in no set with another modality, so nothing leads to it")
+
     def code(self, domain: str) -> Tensor:
         """The one-hot code [K] of an exclusive domain."""
         return torch.eye(len(self.domains))[self.domains.index(domain)]
@@ -84,6 +92,14 @@ class Batch:
         """The images of domain A and of domain B, of a batch drawn by domain from two."""
         a, b = self.image.chunk(2)
         return a, b
+
+    def scenes(self, task: Task) -> list[dict[str, Tensor]]:
+        """Of each seen set the pictures [n, C, H, W] by modality, of a batch drawn by domain from a modal task."""
+        sets = zip(task.seen, self.image.chunk(len(task.seen)), strict=True)
+        return [
+            {name: part for name, part in unpack(rows, task.modalities).items() if name in names}
+            for names, rows in sets
+        ]
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device, its images channels_last."""

@@ -1,12 +1,13 @@
 """Modalities: what aligned pictures of a scene show, as tensors that share one packed image."""
 
 import colorsys
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from tyro.constructors import PrimitiveConstructorSpec
 
 from dragoman.config import Config
@@ -62,6 +63,10 @@ class Modality(Config):
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> "Modality":
+        if not re.fullmatch(r"\w[\w-]*", self.name):
+            raise ValueError(f"a modality's name has letters, digits, _ and - only, got {self.name!r}")
+        if hasattr(nn.ModuleDict, self.name):  # networks are kept under these names
+            raise ValueError(f"a modality cannot be called {self.name!r}; rename it")
         allowed = {"image": (1, 3), "depth": (1,), "segmentation": (len(self.classes),)}[self.kind]
         if self.channels not in allowed:
             raise ValueError(f"{self.name}: channels must be {' or '.join(map(str, allowed))}, got {self.channels}")

@@ -1,7 +1,7 @@
 """The translator between modalities: colour images, depths, segmentations and others of one scene."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ class ModalCore(nn.Module):
     """Height and width must be multiples of this."""
     smallest: int = 16
     """Least height and width; smaller images are padded to it."""
+    pairs: Sequence[tuple[str, str]] | None = None
+    """The translations (source, target) that it knows, each from one modality alone; if not given, any from any."""
 
     def forward(self, x: Tensor, given: Tensor, c: Tensor) -> Tensor:
         """Translate.
@@ -39,6 +41,29 @@ class ModalCore(nn.Module):
             segmentation probabilities. No row depends on another.
         """
         raise NotImplementedError
+
+    def latent(self, name: str, x: Tensor) -> Tensor | None:
+        """The code [N, ...] of pictures [N, C, H, W] of a modality in a space that all share, if there is one."""
+        return None
+
+
+def alike(given: Tensor, c: Tensor, modalities: Sequence[Modality]) -> Iterator[tuple[Tensor, list[str], list[str]]]:
+    """The rows that give and want the same, to be translated together, with the names of what they give and want.
+
+    Args:
+        given, c: [N, K] as of `ModalCore`.
+        modalities: What the columns are.
+    """
+    plans = torch.stack([given, c], 1) > 0
+    for plan in plans.unique(dim=0):
+        rows = (plans == plan).all(2).all(1).nonzero()[:, 0]
+        sources, targets = ([m.name for m, on in zip(modalities, flags, strict=True) if on] for flags in plan)
+        yield rows, sources, targets
+
+
+def readable(modality: Modality, y: Tensor) -> Tensor:
+    """A network's output [N, C, H, W] as a core returns it: probabilities of a segmentation, else values in [-1, 1]."""
+    return y.float().softmax(1) if modality.kind == "segmentation" else y.float().clamp(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -105,7 +130,8 @@ class ModalTranslator(Model[ModalCore]):
             scale: See `translate_at`.
 
         Raises:
-            UserError: an unknown modality, an unreadable picture, or pictures of different sizes.
+            UserError: an unknown modality, an unreadable picture, pictures of different sizes, or a translation that it
+                does not know.
         """
         target = self.modality(to)
         parts = {name: values[None] for name, values in self.read(inputs).items()}
@@ -122,6 +148,21 @@ class ModalTranslator(Model[ModalCore]):
             if modality.name.lower().replace("_", "-") == plain:
                 return modality
         raise UserError(f"unknown modality {name!r}; {suggest(name, list(self.domains))}")
+
+    def knows(self, names: Iterable[str], to: str) -> bool:
+        """Whether it can translate modalities, together, to one."""
+        pair = (*(self.modality(name).name for name in names), self.modality(to).name)
+        return self.core.pairs is None or pair in self.core.pairs
+
+    def need(self, names: Sequence[str], to: str) -> None:
+        """Do nothing if it can translate modalities, together, to one.
+
+        Raises:
+            UserError: it cannot, or a modality is unknown.
+        """
+        if not self.knows(names, to):
+            known = ", ".join(f"{source} to {target}" for source, target in self.core.pairs or ())
+            raise UserError(f"this model does not translate {'+'.join(names)} to {to}; it knows {known}")
 
     def read(self, inputs: Mapping[str, Source]) -> dict[str, Tensor]:
         """The pictures [C, H, W] of one scene, by modality, as `Modality` has them.
@@ -143,6 +184,13 @@ class ModalTranslator(Model[ModalCore]):
             found[modality.name] = values
         return found
 
+    @torch.no_grad()
+    def latent(self, name: str, x: Tensor) -> Tensor | None:
+        """As that of `ModalCore`, of any height and width, on the CPU."""
+        padded, _ = pad(x, self.core.stride, self.core.smallest)
+        found = self.core.latent(name, padded.to(self.device, memory_format=torch.channels_last))
+        return None if found is None else found.float().cpu()
+
     def code(self, names: Iterable[str]) -> Tensor:
         """The code [K] of some modalities."""
         chosen = {self.modality(name).name for name in names}
@@ -161,8 +209,9 @@ class ModalTranslator(Model[ModalCore]):
             [N, C, H, W] of the wanted modality, on the CPU.
 
         Raises:
-            UserError: an unknown modality or scale.
+            UserError: an unknown modality or scale, or a translation that it does not know.
         """
+        self.need([*parts], to)
         modalities, target = self.task.modalities, self.modality(to)
         shape = next(iter(parts.values())).shape[-2:]
         inner = inner_shape(scale, self.task, shape)

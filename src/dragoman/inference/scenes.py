@@ -36,12 +36,13 @@ def plan_scenes(
         out: The output folder.
 
     Raises:
-        UserError: an unknown modality, an input that does not exist, a folder without files, a number of inputs that
-            does not fit, or two files that would get the same name.
+        UserError: an unknown modality, a translation that the model does not know, an input that does not exist, a
+            folder without files, a number of inputs that does not fit, or two files that would get the same name.
     """
     target, given = translator.modality(to), [translator.modality(name) for name in names]
     if not given:
         raise UserError(f"--from is missing: say what the inputs are, of {', '.join(translator.domains)}")
+    translator.need([m.name for m in given], target.name)
     if len(given) == 1:
         suffixes = SUFFIXES | {ARRAY} if given[0].kind == "depth" else SUFFIXES
         scenes = [({given[0].name: path}, name) for path, name in listed(inputs, out, suffixes)]

@@ -1,5 +1,6 @@
 """Adversarial losses."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -29,3 +30,13 @@ def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     The generator then minimises -E[D(fake)], `wasserstein_generator`.
     """
     return (1 - real.float()).relu().mean() + (1 + fake.float()).relu().mean()
+
+
+def logistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-E[log s(D(real))] - E[log(1 - s(D(fake)))], s the sigmoid (Goodfellow et al. 2014), minimised by D."""
+    return F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()
+
+
+def logistic_generator(fake: Tensor) -> Tensor:
+    """-E[log s(D(fake))], minimised by the generator instead of E[log(1 - s(D(fake)))], whose slope fades."""
+    return F.softplus(-fake.float()).mean()

@@ -15,9 +15,9 @@ from dragoman.engine.method import Losses, Method, Phase, Stage
 from dragoman.engine.schedules import linear_decay
 from dragoman.inference.translator import Core
 from dragoman.losses.gan import least_squares_discriminator, least_squares_generator
-from dragoman.nn.blocks import ReflectResBlock
+from dragoman.nets.cyclegan import Generator, ImagePool
+from dragoman.nets.patchgan import PatchGAN
 from dragoman.nn.init import gaussian
-from dragoman.nn.norm import PlainInstanceNorm
 
 
 class CycleGANConfig(Config):
@@ -43,72 +43,6 @@ class CycleGANConfig(Config):
     """Of Adam."""
 
 
-class Generator(nn.Sequential):
-    """Conv 7x7, convs 3x3 of stride 2, residual blocks, transposed convs 3x3 of stride 2, conv 7x7, tanh.
-
-    Each conv but the last is followed by IN and ReLU; where the stride is 1, padding is by reflection.
-    """
-
-    def __init__(self, channels: int, config: CycleGANConfig):
-        width = config.width
-        body = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect"), PlainInstanceNorm(), nn.ReLU(True)]
-        for _ in range(config.downs):
-            body += [nn.Conv2d(width, 2 * width, 3, 2, 1), PlainInstanceNorm(), nn.ReLU(True)]
-            width *= 2
-        body += [ReflectResBlock(width) for _ in range(config.blocks)]
-        for _ in range(config.downs):
-            width //= 2
-            up = nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1)
-            body += [up, PlainInstanceNorm(), nn.ReLU(True)]
-        last = nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect")
-        super().__init__(*body, last, nn.Tanh())
-
-
-class PatchGAN(nn.Sequential):
-    """Convs 4x4, `layers` of stride 2 and two of stride 1, width doubling up to 8 times, to one number a patch.
-
-    Each but the last is followed by LeakyReLU 0.2; IN from the second on.
-    """
-
-    def __init__(self, channels: int, width: int, layers: int):
-        body: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2, True)]
-        wide = [width * min(2**layer, 8) for layer in range(layers + 1)]
-        for layer in range(1, layers + 1):
-            conv = nn.Conv2d(wide[layer - 1], wide[layer], 4, 2 if layer < layers else 1, 1)
-            body += [conv, PlainInstanceNorm(), nn.LeakyReLU(0.2, True)]
-        super().__init__(*body, nn.Conv2d(wide[-1], 1, 4, 1, 1))
-
-
-class ImagePool(nn.Module):
-    """Earlier translations, so that a discriminator does not forget them (Shrivastava et al. 2017; section 4).
-
-    While it fills up, images pass through it. Then each image is, with probability 1/2, exchanged for a random one of
-    the pool; else it passes and is not kept.
-    """
-
-    images: Tensor
-    count: Tensor
-
-    def __init__(self, size: int, task: Task):
-        super().__init__()
-        self.register_buffer("images", torch.zeros(size, task.channels, task.size, task.size))
-        self.register_buffer("count", torch.zeros((), dtype=torch.long))
-
-    @torch.no_grad()
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, size, size] to the same shape, one image after the other, without gradients."""
-        chosen, size = [], len(self.images)
-        for image in x.to(self.images.dtype).split(1):
-            full = self.count == size
-            exchange = full & (torch.rand((), device=x.device) < 0.5)
-            place = torch.where(full, torch.randint(size, (1,), device=x.device), self.count)
-            there = self.images.index_select(0, place)
-            self.images.index_copy_(0, place, torch.where(exchange | ~full, image, there))
-            self.count += ~full
-            chosen.append(torch.where(exchange, there, image))
-        return torch.cat(chosen).to(x.dtype)
-
-
 class CycleGAN(Method):
     """Unpaired image-to-image translation with cycle-consistent adversarial networks. X and Y are the two domains."""
 
@@ -126,8 +60,8 @@ class CycleGAN(Method):
         if task.size % 2**config.downs or task.size >> config.d_layers < 3:
             raise ValueError(f"size {task.size} must be a multiple of {2**config.downs} for downs {config.downs} "
                              f"and at least {3 * 2**config.d_layers} for d_layers {config.d_layers}")  # fmt: skip
-        self.G = Generator(task.channels, config)
-        self.F = Generator(task.channels, config)
+        shape = (task.channels, task.channels, config.width, config.downs, config.blocks)
+        self.G, self.F = Generator(*shape), Generator(*shape)
         self.D_X = PatchGAN(task.channels, config.width, config.d_layers)
         self.D_Y = PatchGAN(task.channels, config.width, config.d_layers)
         self.pools = nn.ModuleDict({domain: ImagePool(config.pool, task) for domain in ("X", "Y")})

@@ -14,12 +14,12 @@ from torch.optim import Adam, Optimizer
 
 from dragoman.config import Config
 from dragoman.data.batch import Batch, Task
-from dragoman.data.modality import Modality, check_sets, known, pack, unpack
+from dragoman.data.modality import Modality, known, pack, unpack
 from dragoman.engine.method import Losses, Method, Phase, Stage
-from dragoman.inference.modal import ModalCore
-from dragoman.losses.berhu import berhu
+from dragoman.inference.cascade import Cascade
+from dragoman.inference.modal import ModalCore, alike, readable
 from dragoman.losses.gan import least_squares_discriminator, least_squares_generator
-from dragoman.losses.segmentation import pixel_cross_entropy
+from dragoman.losses.modality import Distance, distance
 from dragoman.nets import pooled_resnet, segnet
 from dragoman.nets.segnet import Code, Side, Start
 from dragoman.nets.vgg import VGG16
@@ -73,6 +73,9 @@ class MixAndMatchConfig(Config):
     """lambda_PP, of Eqs. 4.12 and 4.13, in the third stage; 0 leaves it out (Table 4.3)."""
     alpha: float = Field(0.2, ge=0, le=1)
     """Weight of the modalities beside RGB where several are given (4.6.2)."""
+    cascade: bool = False
+    """Whether an unseen translation is a chain of seen ones, through images, instead of an unseen pair of networks
+    (Table 4.4, "D -> R -> S")."""
     lr: float = Field(2e-4, gt=0)
     """Learning rate."""
     lr_pseudo: float = Field(2e-5, gt=0)
@@ -84,6 +87,9 @@ class MixAndMatchConfig(Config):
     def _fits_its_start(self) -> "MixAndMatchConfig":
         if not self.blocks or min(self.blocks) < 1:
             raise ValueError(f"blocks must name at least one block of at least one convolution, got {self.blocks}")
+        if self.cascade and self.w_pseudo:
+            raise ValueError(f"cascade needs w_pseudo 0, got {self.w_pseudo:g}: pseudo-pairs train the unseen "
+                             "translations, which a cascade never asks for")  # fmt: skip
         if self.network == "resnet" and (self.side, self.start, set(self.blocks)) != ("indices", "random", {1}):
             raise ValueError("network resnet needs side indices, start random and blocks of one convolution each")
         if self.start == "vgg16" and (self.width, self.blocks) != (64, VGG16[: len(self.blocks)]):
@@ -145,25 +151,11 @@ class MixAndMatch(Method):
             for net in self.R.values():
                 segnet.load_published(cast(segnet.Encoder, net), self.config.start)
 
-    def term(self, modality: Modality) -> str:
+    def term(self, modality: Modality) -> Distance:
         """Which distance a modality's predictions are measured by (4.4.3, A.3.3)."""
         if modality.kind == "segmentation":
             return "ce"
         return "l2" if modality.channels == 3 or self.config.network == "resnet" else "berhu"
-
-    def distance(self, modality: Modality, prediction: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-        """How far a prediction is from its target: L2, Berhu or cross-entropy.
-
-        Args:
-            modality: Of both.
-            prediction: [N, C, H, W]; of a segmentation its logits.
-            target: [N, C, H, W]; of a segmentation probabilities, all 0 in a pixel without label.
-            valid: [N, 1, H, W], where a depth is known; everywhere if not given.
-        """
-        term = self.term(modality)
-        if term == "ce":
-            return pixel_cross_entropy(prediction, target)
-        return F.mse_loss(prediction.float(), target.float()) if term == "l2" else berhu(prediction, target, valid)
 
     def routes(self, autoencoders: bool) -> list[Route]:
         """Every translation within every seen set, with autoencoders also of each modality to itself."""
@@ -189,13 +181,8 @@ class MixAndMatch(Method):
         return found
 
     def _images(self, batch: Batch) -> Images:
-        rows = batch.image.chunk(len(self.task.seen))
-        return {
-            (s, name): image
-            for s, names in enumerate(self.task.seen)
-            for name, image in unpack(rows[s], self.task.modalities).items()
-            if name in names
-        }
+        scenes = enumerate(batch.scenes(self.task))
+        return {(s, name): image for s, parts in scenes for name, image in parts.items()}
 
     def _encode(self, images: Images, wanted: Iterable[tuple[int, str]]) -> Codes:
         """The codes of the wanted images; those of a modality together."""
@@ -253,7 +240,7 @@ class MixAndMatch(Method):
         terms: Terms = defaultdict(lambda: defaultdict(list))
         for route in routes:  # Eqs. 4.1 to 4.8
             modality, target = self.modalities[route[2]], images[route[0], route[2]]
-            apart = self.distance(modality, y[route], target, known(modality, target))
+            apart = distance(self.term(modality), y[route], target, known(modality, target))
             terms[self.term(modality)][route[1:]].append(apart)
         if self.colour:
             fake = torch.cat([y[route] for route in routes if route[2] == self.colour])
@@ -271,7 +258,7 @@ class MixAndMatch(Method):
                 modality, target = self.modalities[route[2]], made[other]
                 if modality.kind == "segmentation":
                     target = target.float().softmax(1)
-                terms["pseudo"][route[1:]].append(self.distance(modality, y[route], target))
+                terms["pseudo"][route[1:]].append(distance(self.term(modality), y[route], target))
         return {
             name: torch.stack([torch.stack(values).mean() for values in of.values()]).sum()
             for name, of in terms.items()
@@ -301,7 +288,7 @@ class MixAndMatch(Method):
     def _phases(self, aligned: bool, pseudo: bool) -> list[Phase]:
         c, lr = self.config, self.config.lr_pseudo / self.config.lr if pseudo else 1.0
         of_kind = {"l2": c.w_l2[aligned], "ce": c.w_seg, "berhu": c.w_depth}
-        weights = {self.term(m): of_kind[self.term(m)] for m in self.modalities.values()}
+        weights: dict[str, float] = {self.term(m): of_kind[self.term(m)] for m in self.modalities.values()}
         if self.colour:
             weights["gan"] = c.w_gan[aligned]
         if aligned and c.w_latent:
@@ -317,19 +304,16 @@ class MixAndMatch(Method):
         return phases
 
     def translator(self, nets: Mapping[str, nn.Module]) -> ModalCore:
-        """Any encoder with any decoder."""
-        return MixAndMatchCore(nets, self.task, self.colour, self.config.alpha, 2 ** len(self.config.blocks))
+        """Any encoder with any decoder; as a cascade those that were trained together."""
+        core = MixAndMatchCore(nets, self.task, self.colour, self.config.alpha, 2 ** len(self.config.blocks))
+        return Cascade(core, self.task) if self.config.cascade else core
 
 
 def _check(config: MixAndMatchConfig, task: Task, colours: Sequence[str]) -> None:
     """Raise ValueError unless the networks can work on the task."""
-    if not task.modalities:
-        raise ValueError("needs aligned modalities, got images only; name depth or segmentation with --data.seen")
+    task.need_modalities()
     if len(colours) > 1:
         raise ValueError(f"needs at most one modality of colour images, got {', '.join(colours)}")
-    check_sets(task.seen)
-    if alone := set(task.domains) - {name for names in task.seen for name in names}:
-        raise ValueError(f"{sorted(alone)[0]} is in no set with another modality, so nothing leads to it")
     stride = 2 ** len(config.blocks)
     if task.size % stride or task.size >> config.d_layers < 1:
         raise ValueError(f"size {task.size} must be a multiple of {stride} for {len(config.blocks)} blocks and at "
@@ -348,15 +332,17 @@ class MixAndMatchCore(ModalCore):
 
     def forward(self, x: Tensor, given: Tensor, c: Tensor) -> Tensor:
         """The code of what is given, decoded to what is wanted, row by row of one kind together."""
-        y, plans = torch.zeros_like(x), torch.stack([given, c], 1) > 0
-        for plan in plans.unique(dim=0):
-            rows = (plans == plan).all(2).all(1).nonzero()[:, 0]
-            sources, targets = ([m for m, on in zip(self.modalities, flags, strict=True) if on] for flags in plan)
+        y, kinds = torch.zeros_like(x), {m.name: m for m in self.modalities}
+        for rows, sources, targets in alike(given, c, self.modalities):
             images = unpack(x[rows], self.modalities)
-            code = self.encode({m.name: images[m.name] for m in sources})
-            made = {m.name: _readable(m, self.G[m.name](code)) for m in targets}
+            code = self.encode({name: images[name] for name in sources})
+            made = {name: readable(kinds[name], self.G[name](code)) for name in targets}
             y[rows] = pack(made, self.modalities).to(y.dtype)
         return y
+
+    def latent(self, name: str, x: Tensor) -> Tensor:
+        """As the base class: the output of the encoder."""
+        return self.encode({name: x})[0]
 
     def encode(self, images: Mapping[str, Tensor]) -> Code:
         """The code of images [N, C, H, W] of one modality; of several y = (1 - alpha) x + alpha z (4.6.2).
@@ -369,8 +355,3 @@ class MixAndMatchCore(ModalCore):
         if not others:
             return x, side
         return (1 - self.alpha) * x + self.alpha * torch.stack([z for z, _ in others]).mean(0), side
-
-
-def _readable(modality: Modality, y: Tensor) -> Tensor:
-    """Probabilities of a segmentation, else values in [-1, 1]."""
-    return y.float().softmax(1) if modality.kind == "segmentation" else y.float().clamp(-1, 1)

@@ -16,7 +16,7 @@ from dragoman.inference.translator import Core
 from dragoman.losses.classification import domain_classification
 from dragoman.losses.gan import wasserstein_critic, wasserstein_generator
 from dragoman.losses.penalties import gradient_penalty
-from dragoman.nets.stargan import Decoder, Encoder, Trunk, check_size, with_label
+from dragoman.nets.stargan import Decoder, Discriminator, Encoder, check_size, with_label
 
 
 class StarGANConfig(Config):
@@ -42,21 +42,6 @@ class StarGANConfig(Config):
     """Learning rate, decaying linearly to 0 over the last half of the steps."""
     betas: tuple[float, float] = (0.5, 0.999)
     """Of Adam."""
-
-
-class Discriminator(nn.Module):
-    """D(x) -> {D_src(x), D_cls(x)} (Table 5)."""
-
-    def __init__(self, task: Task, width: int, layers: int):
-        super().__init__()
-        self.trunk = Trunk(task.channels, width, layers)
-        self.src = nn.Conv2d(self.trunk.out_channels, 1, 3, padding=1, bias=False)
-        self.cls = nn.Conv2d(self.trunk.out_channels, len(task.domains), task.size >> layers, bias=False)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """[N, C, size, size] to realness [N, 1, h, w] and domain logits [N, K]."""
-        h = self.trunk(x)
-        return self.src(h), self.cls(h).mean((2, 3))
 
 
 class StarGAN(Method):

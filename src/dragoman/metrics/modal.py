@@ -13,6 +13,7 @@ from dragoman.data.maps import LEAST
 from dragoman.data.modality import UNLABELLED, Modality, known, pack, unpack
 from dragoman.errors import UserError
 from dragoman.inference.modal import ModalTranslator
+from dragoman.metrics.alignment import Alignment
 from dragoman.metrics.depth import DepthErrors
 from dragoman.metrics.footprint import footprint
 from dragoman.metrics.protocol import Protocol, collect
@@ -31,6 +32,8 @@ class MeasureScenes:
 
     A segmentation has `miou`, `accuracy` and `iou/CLASS`; a depth `delta_1` to `delta_3`, `rmse` in metres and
     `rmse_log`; an image `l1` in [0, 2], `psnr` in dB and `ssim`. Pixels without a label or a depth do not count.
+    Of a method with a latent space that modalities share, a translation from one also has `alignment`: the mean cosine
+    of the codes of source and target (Eq. 4.16).
     """
 
     def __init__(self, test: Dataset, protocol: Protocol):
@@ -63,12 +66,15 @@ class MeasureScenes:
         per_domain, counts, unseen, left_out = dict[str, Values](), dict[str, int](), list[str](), list[str]()
         for sources, target in pairs:
             title = f"{'+'.join(sources)} to {target}"
+            if not translator.knows(sources, target):
+                left_out.append(f"{title}: the model does not know this translation")
+                continue
             rows = self._rows(translator, (*sources, target))
             if not len(rows):
                 left_out.append(f"{title}: no scene has these modalities")
                 continue
             status(title)
-            values = self._values(translator, sources, modalities[names.index(target)], rows)
+            values = self.values(translator, sources, target)
             if not values:
                 left_out.append(f"{title}: nothing is known of the {target} of any scene")
                 continue
@@ -76,14 +82,17 @@ class MeasureScenes:
             if len(sources) == 1 and not any({*sources, target} <= {*seen} for seen in translator.task.seen):
                 unseen.append(title)
         if not per_domain:
-            raise UserError("no scene has two modalities to measure with; name them in metadata.jsonl")
+            raise UserError("no scene has two modalities that the model translates between; name them in "
+                            "metadata.jsonl")  # fmt: skip
         bad = list(dict.fromkeys(self.test.bad))
         return {
             "metrics": _means(per_domain, unseen),
             "per_domain": per_domain,
             "unseen": unseen,
             "protocol": f"{len(self.test.rows)} {self.protocol.split} scenes, each modality to each other, and all "
-            f"others together to each; never seen together: {', '.join(unseen) or 'none'}; depth and segmentation: "
+            "others together to each"
+            + (", as far as the model knows these" if translator.core.pairs else "")
+            + f"; never seen together: {', '.join(unseen) or 'none'}; depth and segmentation: "
             "pixels of all scenes together; images: means over scenes",
             "n": len(self.test.rows),
             "n_per_domain": counts,
@@ -96,23 +105,26 @@ class MeasureScenes:
         needed = translator.code(names)
         return ((self.test.labels >= needed).all(1)).nonzero()[:, 0]
 
-    def _values(self, translator: ModalTranslator, sources: Sequence[str], target: Modality, rows: Tensor) -> Values:
-        """The numbers of one translation."""
-        modalities = translator.task.modalities
-        given, wanted = translator.code(sources), translator.code([target.name])
-        made, true = [], []
-        for part in rows.split(BATCH):
+    def values(self, translator: ModalTranslator, sources: Sequence[str], target: str) -> Values:
+        """The numbers of one translation, from modalities together to one; none if nothing is known of the target."""
+        modalities, wanted_one = translator.task.modalities, translator.modality(target)
+        given, wanted = translator.code(sources), translator.code([target])
+        made, true, latents = [], [], []
+        for part in self._rows(translator, (*sources, target)).split(BATCH):
             truth = unpack(self.test.images[part], modalities)
             x = pack({name: truth[name] for name in sources}, modalities)
             y = translator.translate(x, given.expand(len(x), -1), wanted.expand(len(x), -1))
-            made.append(unpack(y, modalities)[target.name])
-            true.append(truth[target.name])
-        measure = {"segmentation": _segmentation, "depth": _depth, "image": _image}[target.kind]
-        return measure(target, torch.cat(made), torch.cat(true))
+            made.append(unpack(y, modalities)[target])
+            true.append(truth[target])
+            latents.append([translator.latent(name, truth[name]) for name in (*sources, target)])
+        measure = {"segmentation": _segmentation, "depth": _depth, "image": _image}[wanted_one.kind]
+        found = measure(wanted_one, torch.cat(made), torch.cat(true))
+        return found | _alignment(latents) if found and len(sources) == 1 else found
 
     def _cost(self, translator: ModalTranslator) -> Any:
         """Of translating one modality of one scene to another."""
-        x, (source, target, *_) = self.test.images[:1].to(translator.device), translator.domains
+        x, (first, second, *_) = self.test.images[:1].to(translator.device), translator.domains
+        source, target = (translator.core.pairs or [(first, second)])[0]
         return footprint(translator.core, x, *(translator.code([name])[None].to(x) for name in (source, target)))
 
 
@@ -142,6 +154,16 @@ def _depth(modality: Modality, y: Tensor, truth: Tensor) -> Values:
     metres = [(depth.double() + 1) / 2 * modality.furthest for depth in (y, truth)]
     errors.update(metres[0].clamp(min=LEAST), metres[1])
     return errors.compute()
+
+
+def _alignment(latents: Sequence[Sequence[Tensor | None]]) -> Values:
+    """Of the codes of two modalities, batch by batch; none without a shared space, or where a code is all 0."""
+    alignment = Alignment()
+    for a, b in latents:
+        if a is None or b is None or not (a.flatten(1).any(1).all() and b.flatten(1).any(1).all()):
+            return {}
+        alignment.update(a, b)
+    return {"alignment": alignment.compute()}
 
 
 def _image(modality: Modality, y: Tensor, truth: Tensor) -> Values:

@@ -1,4 +1,4 @@
-"""The networks of StarGAN (Choi et al., CVPR 2018, Tables 4 and 5) in the parts that SDIT takes over."""
+"""The networks of StarGAN (Choi et al., CVPR 2018, Tables 4 and 5) in parts, of which SDIT takes over some."""
 
 import torch
 from torch import Tensor, nn
@@ -57,3 +57,18 @@ class Trunk(nn.Sequential):
             channels = width * 2**layer
         super().__init__(*body)
         self.out_channels = channels
+
+
+class Discriminator(nn.Module):
+    """D(x) -> {D_src(x), D_cls(x)} (Table 5)."""
+
+    def __init__(self, task: Task, width: int, layers: int):
+        super().__init__()
+        self.trunk = Trunk(task.channels, width, layers)
+        self.src = nn.Conv2d(self.trunk.out_channels, 1, 3, padding=1, bias=False)
+        self.cls = nn.Conv2d(self.trunk.out_channels, len(task.domains), task.size >> layers, bias=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """[N, C, size, size] to realness [N, 1, h, w] and domain logits [N, K]."""
+        h = self.trunk(x)
+        return self.src(h), self.cls(h).mean((2, 3))

@@ -17,6 +17,8 @@ SMALL: dict[str, Any] = {
     "width": 16, "blocks": (2, 2, 2), "d_layers": 3, "start": "random", "lr": 1e-3, "lr_pseudo": 2e-4,
 }  # fmt: skip
 """A narrow network with three poolings, and learning rates for a short run."""
+ALONE: dict[str, Any] = {"autoencoders": False, "w_latent": 0, "noise": 0, "w_pseudo": 0}
+"""The seen translations and nothing that aligns them."""
 
 
 def paper() -> OnFolder:
@@ -79,9 +81,19 @@ def streets_oracle() -> OnStreets:
     return _streets("streets_oracle", seen=(("rgb", "depth", "segmentation"),))
 
 
+def streets_cascade() -> OnStreets:
+    """Tables 4.4 and 4.5, "D -> R -> S" with pooling indices: unseen translations as a chain of seen ones."""
+    return _streets("streets_cascade", **ALONE, cascade=True)
+
+
+def streets_cascade_skip() -> OnStreets:
+    """Table 4.4, "D -> R -> S" with skip connections."""
+    return _streets("streets_cascade_skip", **ALONE, cascade=True, side="skip")
+
+
 def streets_seen() -> OnStreets:
     """Table 4.3, first row: no autoencoders, latent consistency, noise or pseudo-pairs."""
-    return _streets("streets_seen", autoencoders=False, w_latent=0, noise=0, w_pseudo=0)
+    return _streets("streets_seen", **ALONE)
 
 
 def streets_autoencoders() -> OnStreets:

@@ -25,7 +25,7 @@ def looks(modality: Modality, x: Tensor) -> Tensor:
 
 
 def scenes(translator: ModalTranslator, images: Tensor, labels: Tensor) -> Image.Image:
-    """A row for each scene: its pictures, then each of them translated to each other modality.
+    """A row for each scene: its pictures, then each of them translated to each other modality, as the model can.
 
     Args:
         translator: The model.
@@ -42,6 +42,8 @@ def scenes(translator: ModalTranslator, images: Tensor, labels: Tensor) -> Image
             row.append(picture if has else None)
     seen = [{*names} for names in translator.task.seen]
     for source, target in permutations(modalities, 2):
+        if not translator.knows([source.name], target.name):
+            continue
         new = not any({source.name, target.name} <= names for names in seen)
         header.append(f"{source.name[:3]}-{target.name[:3]}{'*' if new else ''}")
         codes = [translator.code([m.name]).expand(len(images), -1) for m in (source, target)]

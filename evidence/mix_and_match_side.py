@@ -1,0 +1,50 @@
+"""Mix-and-match networks, Table 4.2 of the thesis: what decoders see beside the latent code.
+
+Run: .venv/bin/python evidence/mix_and_match_side.py [ROW ...] (two hours on two cores; resumes when stopped; rows named
+on the command line are computed, all others must be there already). The last row needs the small VGG19.
+"""
+
+import sys
+from pathlib import Path
+
+from claim import Claim, Values
+from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, numbers, run, scenes
+
+ROWS = {
+    "none": "mix_and_match.streets_no_side",
+    "skip": "mix_and_match.streets_skip",
+    "indices": "mix_and_match.streets_noise",
+    "indices_pretrained": "mix_and_match.streets_pretrained",
+}
+PAPER = {  # Table 4.2
+    "none": {"miou": 0.298, "accuracy": 0.616}, "skip": {"miou": 0.127, "accuracy": 0.501},
+    "indices": {"miou": 0.432, "accuracy": 0.735}, "indices_pretrained": {"miou": 0.467, "accuracy": 0.784},
+}  # fmt: skip
+
+
+def main() -> None:
+    """Train every row, measure, compare, draw."""
+    claim = Claim(
+        "mix_and_match_side", docs="mix_and_match.md", recipe=", ".join(ROWS.values()), paper=PAPER, scale=SCALE,
+        protocol=f"{PROTOCOL}; seen_miou: rgb to segmentation; accuracy: of pixels, depth to segmentation",
+    )  # fmt: skip
+    for row, recipe in ROWS.items():
+
+        def measured(_: Path, recipe=recipe) -> Values:
+            found = numbers(run(recipe))
+            own = {name: found[UNSEEN][name] for name in ("miou", "accuracy")}
+            return own | {"seen_miou": found["rgb to segmentation"]["miou"]}
+
+        if not sys.argv[1:] or row in sys.argv[1:] or claim.has(row):
+            claim.row(row, 0, STEPS, measured, RUNS / recipe)
+    rows = [row for row in ROWS if claim.has(row)]
+    scenes(claim.name, {row: run(ROWS[row]) for row in rows}, ["depth"], "segmentation")
+    m = {row: claim.mean(row, "miou") for row in rows}
+    order = [("indices", "none"), ("none", "skip"), ("indices_pretrained", "indices")]
+    claim.write({
+        f"Table 4.2: {better} above {worse}": m[better] > m[worse] for better, worse in order if {better, worse} <= {*m}
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What the claims on streets in several modalities share: runs that are trained once, and their numbers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from claim import HERE, Values, changed, picture, trained
+
+from dragoman import load, recipes
+from dragoman.data.modality import pack, unpack
+from dragoman.metrics.protocol import collect
+from dragoman.report.scenes import looks
+
+STEPS, BATCH = 5000, 6
+"""Of every run; the batch is the published one."""
+UNSEEN = "depth to segmentation"
+SCALE = "64 x 64 streets, width 16"
+PROTOCOL = (
+    f"4,000 scenes in equal shares of each seen set, batch {BATCH}; 400 test scenes; miou: depth to segmentation, "
+    "pixels of all scenes together"
+)
+
+
+RUNS = HERE.parent / "runs" / "evidence" / "modalities"
+
+
+def run(recipe: str, name: str = "", data: Mapping[str, Any] | None = None, **method: Any) -> Path:
+    """The folder of a recipe's run with the budget of all claims, perhaps with other settings, trained once."""
+    experiment = changed(recipe, STEPS, data or {}, method, batch_size=BATCH, evaluate_every=STEPS // 10)
+    trained(experiment, RUNS / (name or recipe))
+    return RUNS / (name or recipe)
+
+
+def numbers(folder: Path) -> dict[str, Values]:
+    """The metrics of every translation, "SOURCE to TARGET"."""
+    return json.loads((folder / "metrics.json").read_text())["per_domain"]
+
+
+def scenes(name: str, runs: Mapping[str, Path], sources: Sequence[str], target: str, count: int = 8) -> None:
+    """A claim's picture: test scenes, and what each run makes of them."""
+    data = recipes.find("mix_and_match.streets_four").data  # which has all modalities
+    truth = unpack(collect(data.open("test"), count, 0).images, data.task.modalities)
+    shown = {m.name: looks(m, truth[m.name]) for m in data.task.modalities if m.name in ("rgb", *sources, target)}
+    for row, folder in runs.items():
+        translator = load(folder / "model")
+        modalities = translator.task.modalities
+        x = pack({source: truth[source] for source in sources}, modalities)
+        given, wanted = (translator.code(names).expand(count, -1) for names in (sources, [target]))
+        y = unpack(translator.translate(x, given, wanted), modalities)[target]
+        shown[row] = looks(translator.modality(target), y)
+    picture(name, [list(images) for images in zip(*shown.values(), strict=True)], list(shown), 72)
