@@ -189,27 +189,29 @@ class MineGAN(Method):
         nets = dict(self.named_children())
         return torch.stack([mined(nets, u[i], i) for i in range(len(self.M))])
 
-    def judged(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """max_i D(y_i) and the i of it, each [K], of supersamples [N, K, C, H, W]."""
-        best = self.D(y.flatten(0, 1))[0].view(y.shape[:2]).max(0)
-        return best.values, best.indices
+    def winners(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Of supersamples [N, K, C, H, W] the images [K, C, H, W] that D finds best, and which i they are [K]."""
+        count = y.shape[1]
+        best = torch.zeros(count, dtype=torch.long, device=y.device)
+        if len(y) > 1:
+            with torch.no_grad():  # the gradient reaches the winners alone, which D sees again with it
+                best = self.D(y.flatten(0, 1))[0].view(len(y), count).argmax(0)
+        return y[best, torch.arange(count, device=y.device)], best
 
     def d_losses(self, batch: Batch) -> Losses:
         """Eq. 3.5 (Eq. 3.3 with one generator): real against the winner of each supersample."""
         x = batch.image
-        y = self.supersamples(len(x), x.device)
-        best, winner = self.judged(y)
-        chosen = y[winner, torch.arange(len(x), device=x.device)]
-        real = self.D(x)[0]
+        y, _ = self.winners(self.supersamples(len(x), x.device))
+        real, fake = self.D(x)[0], self.D(y)[0]
         if self.config.gan.hinge:
-            return {"gan": hinge_discriminator(real, best)}
-        return {"gan": wasserstein_critic(real, best), "gp": gradient_penalty(lambda i: self.D(i)[0], x, chosen)}
+            return {"gan": hinge_discriminator(real, fake)}
+        return {"gan": wasserstein_critic(real, fake), "gp": gradient_penalty(lambda i: self.D(i)[0], x, y)}
 
     def g_losses(self, batch: Batch) -> Losses:
-        """Eq. 3.6 (Eq. 3.4 with one generator); the gradient reaches the winners alone."""
-        best, winner = self.judged(self.supersamples(len(batch.image), batch.image.device))
+        """Eq. 3.6 (Eq. 3.4 with one generator)."""
+        y, winner = self.winners(self.supersamples(len(batch.image), batch.image.device))
         self.selector.record(winner)
-        return {"gan": wasserstein_generator(best)}
+        return {"gan": wasserstein_generator(self.D(y)[0])}
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam each for miners, generators (if they are ever tuned) and critic."""
