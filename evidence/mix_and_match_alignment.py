@@ -8,8 +8,10 @@ import json
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from claim import HERE, Claim, Values
+from matplotlib.figure import Figure
 from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, numbers, run, scenes
 
 ROWS = {
@@ -51,19 +53,39 @@ def main() -> None:
     }  # fmt: skip
     if "pseudo" in rows:
         curve = over_time(run(ROWS["pseudo"]))
-        (HERE / "results" / f"{claim.name}_curve.json").write_text(json.dumps(curve, indent=1) + "\n")
-        first = max(step for step, stage in zip(curve["step"], curve["stage"], strict=True) if stage == "seen")
-        before, after = (curve["alignment"][curve["step"].index(step)] for step in (first, curve["step"][-1]))
+        plot(claim.name, curve)
+        before, after = (
+            [point["eval/unseen_alignment"] for point in curve if (point["stage"] == "seen") == first][-1]
+            for first in (True, False)
+        )
         holds[f"Fig. 4.11: alignment grows after the first stage ({before:.2f} to {after:.2f})"] = after > before
     claim.write(holds)
 
 
-def over_time(folder: Path) -> dict[str, list]:
-    """Fig. 4.11: what was measured during training."""
+def over_time(folder: Path) -> list[dict[str, Any]]:
+    """What was measured during training."""
     found = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    found = [line for line in found if "eval/unseen_alignment" in line]
-    names = {"step": "step", "stage": "stage", "alignment": "eval/unseen_alignment", "miou": "eval/unseen_miou"}
-    return {name: [line[key] for line in found] for name, key in names.items()}
+    return [line for line in found if "eval/unseen_alignment" in line]
+
+
+def plot(name: str, curve: list[dict[str, Any]]) -> None:
+    """Fig. 4.11: alignment, and mIoU of the unseen translation, over training and its stages."""
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    steps = [point["step"] for point in curve]
+    shown = {
+        "alignment, depth and segmentation": "eval/unseen_alignment",
+        "alignment, RGB with each of them": "eval/seen_alignment",
+        "mIoU, depth to segmentation": "eval/unseen_miou",
+    }
+    for label, key in shown.items():
+        axes.plot(steps, [point[key] for point in curve], marker="o", label=label)
+    for before, after in pairwise(curve):
+        if before["stage"] != after["stage"]:
+            axes.axvline(before["step"], color="grey", linestyle=":")
+    axes.set(xlabel="step", ylim=(0, 1), title="stages: seen, align, pseudo")
+    axes.legend()
+    figure.savefig(HERE / "results" / f"{name}_curve.png", dpi=100)
 
 
 if __name__ == "__main__":
