@@ -55,7 +55,7 @@ class Claim:
             log = (run or folder / "run") / "log.jsonl"
             seconds = time.perf_counter() - start
             if log.exists():
-                seconds = json.loads(log.read_text().splitlines()[-1])["seconds"]
+                seconds = max(json.loads(line).get("seconds", 0) for line in log.read_text().splitlines())
             record = {"row": row, self.over: number, "steps": steps, "seconds": round(seconds, 1)}
             folder.mkdir(parents=True, exist_ok=True)
             done.write_text(json.dumps(record | {"commit": self.commit, "metrics": metrics}))
