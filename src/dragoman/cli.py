@@ -42,6 +42,8 @@ def methods(*, json: bool = False) -> None:
     for name, facts in found.items():
         table = Table(title=f"{name}: {facts['paper']}", caption=f"needs {facts['needs']}", title_justify="left",
                       caption_justify="left", show_header=False, box=None)  # fmt: skip
+        table.add_column(no_wrap=True)  # names are to be copied
+        table.add_column()
         for recipe, what in facts["recipes"].items():
             table.add_row(recipe, what)
         Console().print(table, "")
