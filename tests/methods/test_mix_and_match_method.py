@@ -5,9 +5,11 @@ from itertools import permutations
 import pytest
 import torch
 import torch.nn.functional as F
+from modal_tasks import DEPTH, FOUR, NIR, PAIRS, RGB, SEG, THREE, task_of
+from modal_tasks import block_scenes as batch
 
 from dragoman.data.batch import Batch, Task
-from dragoman.data.modality import Modality, pack, unpack
+from dragoman.data.modality import Modality, unpack
 from dragoman.engine.fit import fit
 from dragoman.engine.runtime import Runtime
 from dragoman.losses.berhu import berhu
@@ -15,20 +17,6 @@ from dragoman.losses.segmentation import pixel_cross_entropy
 from dragoman.methods.mix_and_match import MixAndMatch, MixAndMatchConfig
 from dragoman.nets.vgg import VGG16
 from dragoman.recipes import mix_and_match as recipes
-
-RGB, DEPTH = Modality(name="rgb"), Modality(name="depth", kind="depth", furthest=10)
-NIR = Modality(name="nir", channels=1)
-SEG = Modality(name="segmentation", kind="segmentation", classes=("floor", "wall", "chair"))
-PAIRS = (("rgb", "depth"), ("rgb", "segmentation"))
-
-
-def task_of(*modalities: Modality, seen=PAIRS, size: int = 16) -> Task:
-    return Task(domains=tuple(m.name for m in modalities), exclusive=False, size=size,
-                channels=sum(m.channels for m in modalities), modalities=modalities, seen=seen)  # fmt: skip
-
-
-THREE = task_of(RGB, DEPTH, SEG)
-FOUR = task_of(RGB, DEPTH, NIR, SEG, seen=(("rgb", "segmentation"), ("rgb", "depth", "nir")))
 
 
 def small(task: Task = THREE, seed: int = 0, **changes) -> MixAndMatch:
@@ -42,25 +30,6 @@ def small(task: Task = THREE, seed: int = 0, **changes) -> MixAndMatch:
 
 def encoders(method: MixAndMatch) -> dict[str, torch.nn.Module]:
     return {**method.R, **method.E}
-
-
-def batch(task: Task = THREE, rows: int = 2) -> Batch:
-    """Rows of every set, whose scenes are blocks of one class, one depth and one colour each."""
-    draw = torch.Generator().manual_seed(5)
-    images, labels = [], []
-    for names in task.seen:
-        number = torch.randint(3, (rows, 1, 4, 4), generator=draw).repeat_interleave(4, 2).repeat_interleave(4, 3)
-        own = {
-            "rgb": torch.cat([number == k for k in range(3)], 1) * 1.6 - 0.8,
-            "depth": number / 2 - 0.5,
-            "nir": number * 0.8 - 0.9,
-            "segmentation": torch.cat([number == k for k in range(3)], 1).float(),
-        }
-        own["depth"][:, :, :2] = -1
-        own["segmentation"][:, :, -2:] = 0
-        images.append(pack({name: own[name] for name in names}, task.modalities))
-        labels.append(torch.tensor([[float(m.name in names) for m in task.modalities]] * rows))
-    return Batch(image=torch.cat(images), label=torch.cat(labels))
 
 
 def parts(task: Task, b: Batch) -> list[dict[str, torch.Tensor]]:

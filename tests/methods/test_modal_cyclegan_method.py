@@ -2,29 +2,17 @@
 
 import pytest
 import torch
+from modal_tasks import DEPTH, FOUR, NIR, RGB, SEG, THREE, task_of
+from modal_tasks import random_scenes as batch
 from torch import nn
 
 from dragoman.data.batch import Batch, Task
-from dragoman.data.modality import Modality, pack, unpack
+from dragoman.data.modality import unpack
 from dragoman.engine.fit import fit
 from dragoman.engine.runtime import Runtime
 from dragoman.inference.modal import ModalTranslator
 from dragoman.methods.modal_cyclegan import ModalCycleGAN, ModalCycleGANConfig
 from dragoman.model import save_model
-
-RGB, DEPTH = Modality(name="rgb"), Modality(name="depth", kind="depth", furthest=10)
-NIR = Modality(name="nir", channels=1)
-SEG = Modality(name="segmentation", kind="segmentation", classes=("floor", "wall", "chair"))
-PAIRS = (("rgb", "depth"), ("rgb", "segmentation"))
-
-
-def task_of(*modalities: Modality, seen=PAIRS, size: int = 16) -> Task:
-    return Task(domains=tuple(m.name for m in modalities), exclusive=False, size=size,
-                channels=sum(m.channels for m in modalities), modalities=modalities, seen=seen)  # fmt: skip
-
-
-THREE = task_of(RGB, DEPTH, SEG)
-FOUR = task_of(RGB, DEPTH, NIR, SEG, seen=(("rgb", "segmentation"), ("rgb", "depth", "nir")))
 
 
 def small(task: Task = THREE, **changes) -> ModalCycleGAN:
@@ -35,20 +23,6 @@ def small(task: Task = THREE, **changes) -> ModalCycleGAN:
     for p in method.parameters():
         nn.init.normal_(p, 0, 0.3)
     return method
-
-
-def batch(task: Task = THREE, rows: int = 2) -> Batch:
-    """Rows of every set, with an unknown strip in every depth and an unlabelled one in every segmentation."""
-    draw = torch.Generator().manual_seed(5)
-    images, labels = [], []
-    for names in task.seen:
-        own = {m.name: torch.rand(rows, m.channels, 16, 16, generator=draw) * 1.8 - 0.9 for m in task.modalities}
-        own["segmentation"] = torch.eye(3)[own["segmentation"].argmax(1)].permute(0, 3, 1, 2).clone()
-        own["depth"][:, :, :3] = -1
-        own["segmentation"][:, :, -2:] = 0
-        images.append(pack({name: own[name] for name in names}, task.modalities))
-        labels.append(torch.tensor([[float(m.name in names) for m in task.modalities]] * rows))
-    return Batch(image=torch.cat(images), label=torch.cat(labels))
 
 
 def parts(task: Task, b: Batch) -> list[dict[str, torch.Tensor]]:

@@ -5,27 +5,15 @@ import itertools
 
 import pytest
 import torch
+from modal_tasks import DEPTH, FOUR, RGB, SEG, THREE, random_scenes, task_of
 from torch import nn
 
 from dragoman.data.batch import Batch, Task
-from dragoman.data.modality import Modality, pack, unpack
+from dragoman.data.modality import pack, unpack
 from dragoman.inference.modal import ModalTranslator
 from dragoman.losses.berhu import berhu
 from dragoman.methods.modal_stargan import Generator, ModalStarGAN, ModalStarGANConfig
 
-RGB, DEPTH = Modality(name="rgb"), Modality(name="depth", kind="depth", furthest=10)
-NIR = Modality(name="nir", channels=1)
-SEG = Modality(name="segmentation", kind="segmentation", classes=("floor", "wall", "chair"))
-PAIRS = (("rgb", "depth"), ("rgb", "segmentation"))
-
-
-def task_of(*modalities: Modality, seen=PAIRS, size: int = 16) -> Task:
-    return Task(domains=tuple(m.name for m in modalities), exclusive=False, size=size,
-                channels=sum(m.channels for m in modalities), modalities=modalities, seen=seen)  # fmt: skip
-
-
-THREE = task_of(RGB, DEPTH, SEG)
-FOUR = task_of(RGB, DEPTH, NIR, SEG, seen=(("rgb", "segmentation"), ("rgb", "depth", "nir")))
 SLICES = {"rgb": slice(0, 3), "depth": slice(3, 4), "segmentation": slice(4, 7)}
 NAMES = list(SLICES)
 
@@ -40,17 +28,7 @@ def small(task: Task = THREE, **changes) -> ModalStarGAN:
 
 
 def batch(task: Task = THREE, rows: int = 4) -> Batch:
-    """Rows of every set, with an unknown strip in every depth and an unlabelled one in every segmentation."""
-    draw = torch.Generator().manual_seed(5)
-    images, labels = [], []
-    for names in task.seen:
-        own = {m.name: torch.rand(rows, m.channels, 16, 16, generator=draw) * 1.8 - 0.9 for m in task.modalities}
-        own["segmentation"] = torch.eye(3)[own["segmentation"].argmax(1)].permute(0, 3, 1, 2).clone()
-        own["depth"][:, :, :3] = -1
-        own["segmentation"][:, :, -2:] = 0
-        images.append(pack({name: own[name] for name in names}, task.modalities))
-        labels.append(torch.tensor([[float(m.name in names) for m in task.modalities]] * rows))
-    return Batch(image=torch.cat(images), label=torch.cat(labels))
+    return random_scenes(task, rows)
 
 
 def code(name: str) -> torch.Tensor:

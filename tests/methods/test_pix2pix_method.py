@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from modal_tasks import DEPTH, FOUR, NIR, RGB, SEG, THREE, task_of
+from modal_tasks import block_scenes as batch
 from torch import nn
 
 from dragoman.data.batch import Batch, Task
@@ -15,20 +17,6 @@ from dragoman.methods.pix2pix import Pix2Pix, Pix2PixConfig
 from dragoman.nets.unet import UNet
 from dragoman.nn.norm import InstanceNorm
 
-RGB, DEPTH = Modality(name="rgb"), Modality(name="depth", kind="depth", furthest=10)
-NIR = Modality(name="nir", channels=1)
-SEG = Modality(name="segmentation", kind="segmentation", classes=("floor", "wall", "chair"))
-PAIRS = (("rgb", "depth"), ("rgb", "segmentation"))
-
-
-def task_of(*modalities: Modality, seen=PAIRS, size: int = 16) -> Task:
-    return Task(domains=tuple(m.name for m in modalities), exclusive=False, size=size,
-                channels=sum(m.channels for m in modalities), modalities=modalities, seen=seen)  # fmt: skip
-
-
-THREE = task_of(RGB, DEPTH, SEG)
-FOUR = task_of(RGB, DEPTH, NIR, SEG, seen=(("rgb", "segmentation"), ("rgb", "depth", "nir")))
-
 
 def small(task: Task = THREE, **changes) -> Pix2Pix:
     """In eval mode, so that no dropout hides what is compared; with weights large enough that every term matters."""
@@ -37,25 +25,6 @@ def small(task: Task = THREE, **changes) -> Pix2Pix:
     for p in method.parameters():
         nn.init.normal_(p, 0.1, 0.3)
     return method.eval()
-
-
-def batch(task: Task = THREE, rows: int = 2) -> Batch:
-    """Rows of every set: blocks of one class, one depth and one colour each; some pixels are unknown."""
-    draw = torch.Generator().manual_seed(5)
-    images, labels = [], []
-    for names in task.seen:
-        number = torch.randint(3, (rows, 1, 4, 4), generator=draw).repeat_interleave(4, 2).repeat_interleave(4, 3)
-        own = {
-            "rgb": torch.cat([number == k for k in range(3)], 1) * 1.6 - 0.8,
-            "depth": number / 2 - 0.5,
-            "nir": number * 0.8 - 0.9,
-            "segmentation": torch.cat([number == k for k in range(3)], 1).float(),
-        }
-        own["depth"][:, :, :2] = -1
-        own["segmentation"][:, :, -2:] = 0
-        images.append(pack({name: own[name] for name in names}, task.modalities))
-        labels.append(torch.tensor([[float(m.name in names) for m in task.modalities]] * rows))
-    return Batch(image=torch.cat(images), label=torch.cat(labels))
 
 
 def halves(b: Batch, task: Task = THREE) -> list[dict[str, torch.Tensor]]:
