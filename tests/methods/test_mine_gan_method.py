@@ -64,6 +64,7 @@ def test_losses_take_the_best_of_each_supersample(batch, sources, labels):
     torch.testing.assert_close(method.g_losses(batch)["gan"], -best.mean())
     wins = torch.bincount(values.argmax(0), minlength=family) / 8
     torch.testing.assert_close(method.selector.probabilities(), wins)
+    assert method.selector.count == 2  # the critic's minibatch and the miner's
 
 
 def test_only_the_winners_learn(batch):

@@ -93,7 +93,7 @@ def test_all_losses_of_the_third_stage():
         "berhu": depth(r1) + depth(d),
         "ce": ce(r2) + ce(s),
         "gan": (method.D(fake) - 1).square().mean(),
-        "latent": (r2[0] - s[0]).square().mean() + (r1[0] - d[0]).square().mean(),
+        "latent": (r2[0] - s[0]).square().sum(1).mean() + (r1[0] - d[0]).square().sum(1).mean(),
         "pseudo": berhu(g["depth"](s), g["depth"](r2))
         + pixel_cross_entropy(g["segmentation"](d), g["segmentation"](r1).softmax(1)),
     }

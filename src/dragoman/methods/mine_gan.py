@@ -201,7 +201,8 @@ class MineGAN(Method):
     def d_losses(self, batch: Batch) -> Losses:
         """Eq. 3.5 (Eq. 3.3 with one generator): real against the winner of each supersample."""
         x = batch.image
-        y, _ = self.winners(self.supersamples(len(x), x.device))
+        y, winner = self.winners(self.supersamples(len(x), x.device))
+        self.selector.record(winner)
         real, fake = self.D(x)[0], self.D(y)[0]
         if self.config.gan.hinge:
             return {"gan": hinge_discriminator(real, fake)}

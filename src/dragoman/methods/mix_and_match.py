@@ -7,7 +7,6 @@ from itertools import combinations, permutations
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
@@ -68,7 +67,8 @@ class MixAndMatchConfig(Config):
     w_seg: float = Field(100, ge=0)
     """lambda_S, of Eqs. 4.7 and 4.8."""
     w_latent: float = Field(10, ge=0)
-    """lambda_A, of Eq. 4.9, from the second stage on; 0 leaves it out (Table 4.3)."""
+    """lambda_A, of Eq. 4.9, from the second stage on; 0 leaves it out (Table 4.3). Of the squared distance between the
+    codes of a place, averaged over places."""
     w_pseudo: float = Field(100, ge=0)
     """lambda_PP, of Eqs. 4.12 and 4.13, in the third stage; 0 leaves it out (Table 4.3)."""
     alpha: float = Field(0.2, ge=0, le=1)
@@ -248,7 +248,8 @@ class MixAndMatch(Method):
         if aligned and self.config.w_latent:
             for s, names in enumerate(self.task.seen):
                 for a, b in combinations(names, 2):  # Eqs. 4.10, 4.11
-                    terms["latent"][a, b].append(F.mse_loss(codes[s, a][0].float(), codes[s, b][0].float()))
+                    apart = codes[s, a][0].float() - codes[s, b][0].float()
+                    terms["latent"][a, b].append(apart.square().sum(1).mean())
         if pseudo:
             # Targets are held fixed, though the phase trains their networks: else the two ends of a pseudo-pair could
             # meet halfway, and the seen translations would suffer (4.5.2).
