@@ -17,7 +17,7 @@ PAPER = {  # Table A.2, means of ten digits; there FID, here fd_classifier
     "off_unconditional": {"fid": 21.5, "classifier_error": 0.060},
     "off_conditional": {"fid": 16.2, "classifier_error": 0.032},
 }
-STEPS = 2000
+STEPS = 5000
 
 
 def main() -> None:
