@@ -79,7 +79,10 @@ class MineGANConfig(Config):
 
 
 class Selector(nn.Module):
-    """Which generator to sample from: p_i is how often it won, on average over the last 1,000 minibatches (3.3.3)."""
+    """Which generator to sample from: p_i is how often it won, on average over the last 1,000 minibatches (3.3.3).
+
+    Those of the critic and those of the miners both count.
+    """
 
     shares: Tensor
     """[1000, N], the empirical probabilities of each minibatch."""
