@@ -38,13 +38,16 @@ def test_follow_is_the_average_with_its_warm_up(decay):
         assert not torch.equal(value, nets.G.get_parameter(name))
 
 
-def test_buffers_are_copied():
+def test_statistics_are_averaged_and_counts_copied():
     nets = Nets()
     averages = Averages(nets, ["G"], 0.9)
-    move(nets.G, 4)
-    averages.follow(nets, 4)
-    assert all(torch.equal(a, b) for a, b in zip(averages["G"].buffers(), nets.G.buffers(), strict=True))
-    assert averages["G"][1].num_batches_tracked.item() == nets.G[1].num_batches_tracked.item()
+    for step in range(2):
+        move(nets.G, step)
+        averages.follow(nets, step)
+    norm, live = averages["G"][1], nets.G[1]
+    first, second = (10 * step + 4 for step in range(2))  # what `move` put there
+    torch.testing.assert_close(norm.running_mean, torch.full((2,), 0.9 * first * 2 / 11 + second * 9 / 11))
+    assert norm.num_batches_tracked.item() == live.num_batches_tracked.item() == 16
 
 
 def test_nets_are_averaged_where_there_is_an_average():

@@ -94,7 +94,7 @@ def test_all_losses_of_the_third_stage():
         "ce": ce(r2) + ce(s),
         "gan": (method.D(fake) - 1).square().mean(),
         "latent": (r2[0] - s[0]).square().sum(1).mean() + (r1[0] - d[0]).square().sum(1).mean(),
-        "pseudo": berhu(g["depth"](s), g["depth"](r2))
+        "pseudo": berhu(g["depth"](s), g["depth"](r2).clamp(-1, 1))
         + pixel_cross_entropy(g["segmentation"](d), g["segmentation"](r1).softmax(1)),
     }
     assert losses.keys() == expected.keys()
@@ -193,6 +193,24 @@ def test_the_rgb_encoder_is_frozen_after_the_first_stage():
     assert all(torch.equal(states[10][name], states[4][name]) for name in rgb)
     others = [name for name, _ in method.named_parameters() if not name.startswith("R.rgb")]
     assert all(not torch.equal(states[10][name], states[8][name]) for name in others)
+
+
+def test_the_rgb_encoder_of_a_cascade_learns_to_the_end():
+    for stage in small(w_pseudo=0, cascade=True).stages(10):
+        assert stage.phases[1].updates == ["G", "R"]
+
+
+def test_pseudo_targets_are_what_a_trained_model_makes():
+    """By running statistics, which the targets leave as they are; bounded as pictures are."""
+    method, b = small(noise=0), batch()
+    method.g_losses(b, aligned=True, pseudo=False)
+    images = method._images(b)
+    codes = method._encode(images, images)
+    before = {name: value.clone() for name, value in method.G.state_dict().items()}
+    route = (1, "rgb", "depth")
+    made = method._settled(codes, [route])[route]
+    assert method.G.training and all(torch.equal(value, before[name]) for name, value in method.G.state_dict().items())
+    assert torch.equal(made, method.G["depth"].eval()(codes[1, "rgb"])) and not made.requires_grad
 
 
 def test_an_unseen_translation_is_learnt_from_the_seen_ones():
@@ -310,6 +328,17 @@ def test_opponent_channels():
     torch.testing.assert_close(losses["l2"], sum(apart(*pair) for pair in pairs))
     assert losses.keys() == {"l2", "gan"}
     assert method.g_losses(b, aligned=True, pseudo=True).keys() == {"l2", "gan", "latent", "pseudo"}
+
+
+def test_the_anchor_leads_where_several_channels_are_given():
+    """Table 4.1, (Theta_1, Theta_2) to Theta_3: 0.8 of Theta_1, which was seen with it, with its indices."""
+    method = small(FLOWERS, network="resnet", resblocks=1).eval()
+    core, f = method.translator(dict(method.named_children())).eval(), method.E
+    images = {name: torch.rand(2, 1, 16, 16) for name in ("green_blue", "red_green")}
+    (one, indices), (two, _) = f["red_green"](images["red_green"]), f["green_blue"](images["green_blue"])
+    h, side = core.encode(images)
+    torch.testing.assert_close(h, 0.8 * one + 0.2 * two)
+    assert all(torch.equal(a, b) for a, b in zip(side, indices, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_the_decoders_of_table_a4(channels, parameters):
 
 def test_the_rgb_decoder_of_table_a5():
     with torch.device("meta"):
-        net = segnet.ColourDecoder(64, 5)
+        net = segnet.ColourDecoder(64, 5, "indices")
         shapes, y = outputs(net, nn.ConvTranspose2d, (torch.empty(6, 512, 8, 8), []))
     assert y.shape == (6, 3, 256, 256)
     assert shapes == [[512, 16], [256, 32], [128, 64], [64, 128], [3, 256]]
@@ -111,10 +111,18 @@ def test_side_information_comes_from_the_source_encoder(side):
         assert torch.equal(seen[0].flatten(2).sum(2), h.flatten(2).sum(2)) or torch.allclose(seen[0].sum(), h.sum())
 
 
-def test_the_rgb_decoder_takes_no_side_information():
-    net = segnet.ColourDecoder(4, 2).eval()
-    h, indices = segnet.encoder(1, 4, (1, 2), "indices")(torch.randn(2, 1, 8, 8))
+def test_the_rgb_decoder_takes_skip_connections_but_no_indices():
+    """4.4.2 leaves out indices only."""
+    net = segnet.ColourDecoder(4, 3, "indices").eval()
+    h, indices = segnet.encoder(1, 4, (1, 1, 2), "indices")(torch.randn(2, 1, 8, 8))
     assert torch.equal(net((h, indices)), net((h, [])))
+    net, seen = segnet.ColourDecoder(4, 3, "skip").eval(), []
+    h, features = segnet.encoder(1, 4, (1, 1, 2), "skip")(torch.randn(2, 1, 8, 8))
+    for block in net.blocks:
+        block.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    assert net((h, features)).shape == (2, 3, 8, 8)
+    assert torch.equal(seen[0], h)
+    assert torch.equal(seen[1][:, 8:], features[2]) and torch.equal(seen[2][:, 4:], features[1])
 
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs the published weights in $DRAGOMAN_DATA")

@@ -10,7 +10,8 @@ from torch import nn
 class Averages(nn.ModuleDict):
     """Exponential moving averages of some children of a method, in eval mode for ever.
 
-    The decay is a function of the step: min(decay, (1 + t) / (10 + t)), so that early averages forget the start.
+    The decay is a function of the step: min(decay, (1 + t) / (10 + t)), so that early averages forget the start. The
+    running statistics of norms are averaged too, since they must be those of the averaged weights.
     """
 
     def __init__(self, method: nn.Module, names: Sequence[str], decay: float):
@@ -27,7 +28,10 @@ class Averages(nn.ModuleDict):
             if list(live.parameters()):  # a network may have none
                 torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - keep)
             for mine, theirs in zip(average.buffers(), live.buffers(), strict=True):
-                mine.copy_(theirs)
+                if mine.is_floating_point():
+                    mine.lerp_(theirs, 1 - keep)
+                else:
+                    mine.copy_(theirs)
 
     def nets(self, method: nn.Module) -> dict[str, nn.Module]:
         """The method's networks by name, averaged where an average is kept."""

@@ -137,7 +137,7 @@ class MixAndMatch(Method):
             return pooled_resnet.Encoder(*shape), pooled_resnet.Decoder(*shape)
         if modality.name == self.colour:
             first: nn.Module = segnet.colour_encoder(c.start, c.width, c.blocks, c.side)
-            return first, segnet.ColourDecoder(c.width, len(c.blocks))
+            return first, segnet.ColourDecoder(c.width, len(c.blocks), c.side)
         encoder = segnet.encoder(channels, c.width, c.blocks, c.side)
         return encoder, segnet.Decoder(channels, c.width, c.blocks, c.side)
 
@@ -210,6 +210,20 @@ class MixAndMatch(Method):
                 found |= zip(to, y.chunk(len(to)), strict=True)
         return found
 
+    @torch.no_grad()
+    def _settled(self, codes: Codes, routes: Sequence[Route]) -> dict[Route, Tensor]:
+        """As a trained model would decode: what pseudo-pairs aim at.
+
+        The targets are held fixed, though the phase trains their networks: else the two ends of a pseudo-pair could
+        meet halfway, and the seen translations would suffer (4.5.2). Norms are by running statistics: by those of a few
+        clean codes the targets were out of the reach of decoders that see all sources together, and depth was lost.
+        """
+        before = self.G.training
+        self.G.eval()
+        made = self._decode(codes, routes)
+        self.G.train(before)
+        return made
+
     def _noisy(self, codes: Codes, aligned: bool) -> Codes:
         """Gaussian noise on the output of every encoder (4.3.2)."""
         if not aligned or not self.config.noise:
@@ -251,14 +265,10 @@ class MixAndMatch(Method):
                     apart = codes[s, a][0].float() - codes[s, b][0].float()
                     terms["latent"][a, b].append(apart.square().sum(1).mean())
         if pseudo:
-            # Targets are held fixed, though the phase trains their networks: else the two ends of a pseudo-pair could
-            # meet halfway, and the seen translations would suffer (4.5.2).
-            with torch.no_grad():
-                made = self._decode(codes, list(dict.fromkeys(unseen.values())))
+            made = self._settled(codes, list(dict.fromkeys(unseen.values())))
             for route, other in unseen.items():  # Eqs. 4.12, 4.13
-                modality, target = self.modalities[route[2]], made[other]
-                if modality.kind == "segmentation":
-                    target = target.float().softmax(1)
+                modality = self.modalities[route[2]]
+                target = readable(modality, made[other])
                 terms["pseudo"][route[1:]].append(distance(self.term(modality), y[route], target))
         return {
             name: torch.stack([torch.stack(values).mean() for values in of.values()]).sum()
@@ -276,7 +286,10 @@ class MixAndMatch(Method):
         return made
 
     def stages(self, steps: int) -> list[Stage]:
-        """The seen translations; alignment, with the RGB encoder frozen; pseudo-pairs. As 2 to 2 to 1 (4.6.1)."""
+        """The seen translations; alignment, with the RGB encoder frozen; pseudo-pairs. As 2 to 2 to 1 (4.6.1).
+
+        As a cascade nothing is aligned, and the RGB encoder learns to the end.
+        """
         last = self.config.w_pseudo > 0 and bool(self.pseudo())
         first = steps * 2 // 5 if last else steps // 2
         second = first if last else steps - first
@@ -296,7 +309,8 @@ class MixAndMatch(Method):
             weights["latent"] = c.w_latent
         if pseudo:
             weights["pseudo"] = c.w_pseudo
-        updates = ["G"] if aligned or not len(self.R) else ["G", "R"]
+        frozen = aligned and not c.cascade  # only what is aligned with RGB's codes needs them to stand still
+        updates = ["G"] if frozen or not len(self.R) else ["G", "R"]
         phases = [Phase(name="G", updates=updates, losses=partial(self.g_losses, aligned=aligned, pseudo=pseudo),
                         weights=weights, lr=lr)]  # fmt: skip
         if self.colour:
@@ -329,7 +343,8 @@ class MixAndMatchCore(ModalCore):
         self.R, self.E, self.G = (cast(nn.ModuleDict, nets[name]) for name in ("R", "E", "G"))
         self.alpha, self.stride, self.smallest = alpha, stride, max(stride, 16)
         self.modalities = task.modalities
-        self.first = colour or task.domains[0]
+        seen = [name for names in task.seen for name in names]
+        self.anchors = sorted(task.domains, key=lambda name: (-seen.count(name), name != colour))
 
     def forward(self, x: Tensor, given: Tensor, c: Tensor) -> Tensor:
         """The code of what is given, decoded to what is wanted, row by row of one kind together."""
@@ -348,10 +363,10 @@ class MixAndMatchCore(ModalCore):
     def encode(self, images: Mapping[str, Tensor]) -> Code:
         """The code of images [N, C, H, W] of one modality; of several y = (1 - alpha) x + alpha z (4.6.2).
 
-        There x and the side information are of RGB, or of the first modality if RGB is not given, and z is the mean of
-        the others.
+        There x and the side information are of the anchor, which is in most seen sets (RGB where several are), and z is
+        the mean of the others.
         """
-        names = sorted(images, key=lambda name: name != self.first)
+        names = sorted(images, key=self.anchors.index)
         (x, side), *others = ((self.R if name in self.R else self.E)[name](images[name]) for name in names)
         if not others:
             return x, side

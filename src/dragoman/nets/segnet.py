@@ -142,24 +142,33 @@ class Decoder(nn.Module):
         return h
 
 
-class ColourDecoder(nn.Sequential):
+class ColourDecoder(nn.Module):
     """The decoder of RGB (Table A.5): transposed convs 5x5 of stride 2, with batch norm and ReLU but the last; tanh.
 
-    It takes no side information: indices leave a grid in the image (4.4.2).
+    It takes no pooling indices: they leave a grid in the image (4.4.2). Skip connections it takes: what a transposed
+    conv has enlarged is joined by the features of its size.
     """
 
-    def __init__(self, width: int, blocks: int):
+    def __init__(self, width: int, blocks: int, side: Side):
+        super().__init__()
+        self.side = side
         wide = widths(width, blocks)
-        layers: list[nn.Module] = []
-        for i, o in zip(wide[::-1], wide[-2::-1], strict=False):
-            up = nn.ConvTranspose2d(i, o, 5, 2, 2, output_padding=1, bias=False)
-            layers += [up, nn.BatchNorm2d(o), nn.ReLU(True)]
-        last = nn.ConvTranspose2d(wide[0], 3, 5, 2, 2, output_padding=1)
-        super().__init__(*layers, last, nn.Tanh())
+        made = []
+        for level in reversed(range(blocks)):
+            joined = wide[level + 1] if side == "skip" and level + 1 < blocks else 0
+            out = wide[level - 1] if level else 3
+            up = nn.ConvTranspose2d(wide[level] + joined, out, 5, 2, 2, output_padding=1, bias=not level)
+            made.append(nn.Sequential(up, *([nn.BatchNorm2d(out), nn.ReLU(True)] if level else [nn.Tanh()])))
+        self.blocks = nn.ModuleList(made)
 
     def forward(self, code: Code) -> Tensor:
         """A code of an encoder, any modality's, to [N, 3, H, W] in [-1, 1]."""
-        return super().forward(code[0])
+        h, side = code
+        for level, block in enumerate(self.blocks):
+            if level and self.side == "skip":
+                h = torch.cat([h, side[-level].to(h.dtype)], 1)
+            h = block(h)
+        return h
 
 
 class Discriminator(nn.Sequential):
