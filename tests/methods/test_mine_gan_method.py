@@ -10,6 +10,7 @@ from dragoman.inference.sampler import Sampler
 from dragoman.methods.mine_gan import MINIBATCHES, MineGAN, MineGANConfig, Selector
 from dragoman.methods.transfer_gan import TransferGAN, TransferGANConfig
 from dragoman.nets.gan import RANDOM, GANConfig
+from dragoman.nn.statistics_norm import BatchNorm
 from dragoman.recipes import mine_gan as recipes
 
 GAN = GANConfig(network="wgan_mnist", width=2, z_dim=6)
@@ -162,6 +163,31 @@ def test_samples_come_from_the_generators_as_often_as_the_selector_says():
     for u, image in zip(noise, images, strict=True):
         i = int(u[-1] >= 0.5)
         torch.testing.assert_close(method.G[i](method.M[i](u[None, :-1]))[0], image, rtol=1e-4, atol=1e-5)
+
+
+def test_labels_are_normalised_together_and_sampled_as_they_were_trained():
+    """Batch norm is by the batch of all labels, while G is fixed too; sampling uses statistics of such batches."""
+    torch.manual_seed(0)
+    gan = GANConfig(network="wgan_resnet", width=4, z_dim=6)
+    method = MineGAN(MineGANConfig(gan=gan, sources=(RANDOM,), labels=3, miner=(4, 6)), TARGET.model_copy(
+        update={"size": 32}))  # fmt: skip
+    with torch.no_grad():
+        for layer in method.G.modules():
+            if isinstance(layer, BatchNorm) and layer.classes:
+                layer.bias.copy_(torch.arange(3.0)[:, None].expand_as(layer.bias))  # labels differ
+        method.G.eval()
+        torch.manual_seed(3)
+        y = method.supersamples(200, torch.device("cpu"))
+        assert all(layer.training for layer in method.G.modules() if isinstance(layer, BatchNorm))
+        method.settle(dict(method.named_children()))
+        core = method.sampler(dict(method.named_children())).eval()
+        torch.manual_seed(3)
+        u = torch.randn(3, 200, 4)
+        for i in range(3):
+            method.selector.shares.zero_()[0, i] = 1
+            method.selector.count.fill_(1)
+            alone = core(torch.cat([u[i], torch.full((200, 1), 0.5)], 1), torch.ones(200, 1))
+            assert (alone - y[i]).abs().mean() < 0.1 * y[i].std()
 
 
 def test_a_biggan_is_mined_for_noise_and_class_embedding():

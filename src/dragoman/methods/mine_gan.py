@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 from pydantic import Field, model_validator
@@ -19,7 +20,7 @@ from dragoman.methods.progressive_gan import ProgressiveGAN
 from dragoman.methods.transfer_gan import TransferGAN
 from dragoman.nets.gan import BATCH, BATCHES, RANDOM, GANConfig, critic, generator, inherited, need_like
 from dragoman.nets.miner import Miner
-from dragoman.nn.statistics_norm import collect_statistics
+from dragoman.nn.statistics_norm import BatchStatistics, collect_statistics
 
 MINIBATCHES = 1000
 """Over which the selector averages (3.3.3)."""
@@ -116,20 +117,24 @@ class Family(nn.ModuleList):
         super().__init__(generator(config.gan, source) for _ in range(config.generators))
         self.labels = config.labels
 
-    def forward(self, z: Tensor, which: int, embedding: Tensor | None = None) -> Tensor:
-        """Noise [K, Z], of a biggan also class embeddings, to images [K, C, H, W] of one member of the family."""
-        if embedding is not None:
-            return self[which](z, embedding=embedding)
-        if not self.labels:
-            return self[which](z)
-        label = torch.eye(self.labels, device=z.device)[which]
-        return self[0](z, label.expand(len(z), -1))
+    def forward(self, z: Tensor, members: Sequence[int], embeddings: Sequence[Tensor]) -> Tensor:
+        """Noise [n, K, Z] of n members, of a biggan also class embeddings, to their images [n, K, C, H, W].
+
+        Labels of one generator go through it in one batch, so that its batch norms see them together, as its source's.
+        """
+        if embeddings:
+            return torch.stack([self[i](z[n], embedding=embeddings[n]) for n, i in enumerate(members)])
+        if self.labels:
+            code = torch.eye(self.labels, device=z.device)[list(members)].repeat_interleave(z.shape[1], 0)
+            return cast(Tensor, self[0](z.flatten(0, 1), code)).unflatten(0, z.shape[:2])
+        return torch.stack([self[i](z[n]) for n, i in enumerate(members)])
 
 
-def mined(nets: Mapping[str, nn.Module], u: Tensor, which: int) -> Tensor:
-    """G_i(M_i(u)), or G_i(M_i^c(u), M_i^z(u)) of a biggan: noise [K, U] to images [K, C, H, W]."""
+def mined(nets: Mapping[str, nn.Module], u: Tensor, members: Sequence[int]) -> Tensor:
+    """G_i(M_i(u)), or G_i(M_i^c(u), M_i^z(u)) of a biggan: noise [n, K, U] of n members to images [n, K, C, H, W]."""
     miners, embedders = (list(nets[name].children()) for name in ("M", "C"))
-    return nets["G"](miners[which](u), which, embedders[which](u) if embedders else None)
+    z = torch.stack([miners[i](u[n]) for n, i in enumerate(members)])
+    return nets["G"](z, members, [embedders[i](u[n]) for n, i in enumerate(members)] if embedders else [])
 
 
 class MineGAN(Method):
@@ -188,9 +193,11 @@ class MineGAN(Method):
 
     def supersamples(self, count: int, device: torch.device) -> Tensor:
         """G_i(M_i(u_i)), one of each generator a supersample: [N, K, C, H, W] for `count` K of them (3.3.3)."""
+        for module in self.G.modules():
+            if isinstance(module, BatchStatistics):
+                module.train()  # by the batch at hand, as their sources were trained, also while they are fixed
         u = torch.randn(len(self.M), count, self.config.miner[0], device=device)
-        nets = dict(self.named_children())
-        return torch.stack([mined(nets, u[i], i) for i in range(len(self.M))])
+        return mined(dict(self.named_children()), u, range(len(self.M)))
 
     def winners(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Of supersamples [N, K, C, H, W] the images [K, C, H, W] that D finds best, and which i they are [K]."""
@@ -237,27 +244,29 @@ class MineGAN(Method):
         return found + ([Stage(name="finetune", steps=steps - first, phases=[d, g])] if first < steps else [])
 
     def settle(self, nets: Mapping[str, nn.Module]) -> None:
-        """Collect the statistics of batch norm of each generator, from what its miner gives it."""
+        """Collect the statistics of batch norm of each generator, from what its miner gives it, or all its miners."""
         random = torch.Generator().manual_seed(0)
         device = next(nets["M"].parameters()).device
-        for i in range(len(self.M)):
-            noise = [torch.randn(BATCH, self.config.miner[0], generator=random).to(device) for _ in range(BATCHES)]
-            collect_statistics(_Member(nets, i), [(u, None) for u in noise])
+        everyone = range(len(self.M))
+        for members in [everyone] if len(self.G) == 1 else [range(i, i + 1) for i in everyone]:
+            shape = (len(members), BATCH, self.config.miner[0])
+            noise = [torch.randn(shape, generator=random).to(device) for _ in range(BATCHES)]
+            collect_statistics(_Members(nets, members), [(u, None) for u in noise])
 
     def sampler(self, nets: Mapping[str, nn.Module]) -> GeneratorCore:
         """Miners, generators and selector."""
         return MineGANCore(nets, self.config.miner[0])
 
 
-class _Member(nn.Module):
-    """One of the family and its miner, as a generator."""
+class _Members(nn.Module):
+    """Some of the family and their miners, as a generator."""
 
-    def __init__(self, nets: Mapping[str, nn.Module], which: int):
+    def __init__(self, nets: Mapping[str, nn.Module], members: Sequence[int]):
         super().__init__()
-        self.nets, self.which = nn.ModuleDict({name: nets[name] for name in ("M", "C", "G")}), which
+        self.nets, self.members = nn.ModuleDict({name: nets[name] for name in ("M", "C", "G")}), members
 
     def forward(self, u: Tensor, c: Tensor | None) -> Tensor:
-        return mined(dict(self.nets.items()), u, self.which)
+        return mined(dict(self.nets.items()), u, self.members)
 
 
 class MineGANCore(GeneratorCore):
@@ -283,6 +292,6 @@ class MineGANCore(GeneratorCore):
         for i in range(len(list(nets["M"].children()))):
             rows = (which == i).nonzero()[:, 0]
             if len(rows):
-                images.append(mined(nets, u[rows, :-1], i))
+                images.append(mined(nets, u[None, rows, :-1], [i])[0])
                 places.append(rows)
         return torch.cat(images)[torch.cat(places).argsort()]
