@@ -22,7 +22,7 @@ MIXTURES, IMAGES = (0.3, 0.5, 0.7), 200
 STEPS = 2000
 PAPER = {  # Table 3.1, red vehicles of cars and buses, mean of the three mixtures
     "mine_gan": {"fid": 60.7}, "mine_gan_no_ft": {"fid": 66.3}, "transfer_a": {"fid": 75.0},
-    "transfer_b": {"fid": 72.5}, "scratch": {"fid": 190.3}, "bsa": {}, "vae": {},
+    "transfer_b": {"fid": 72.5}, "scratch": {"fid": 190.3}, "bsa": {}, "bsa_b": {}, "vae": {},
 }  # fmt: skip
 
 
@@ -37,7 +37,8 @@ def main() -> None:
         "fd_classifier: Frechet distance in the features of a CNN of the ten digits to real test images in the "
         "mixture; kmmd: kernel MMD in the same features; selector_a: p of the first source; share_a: share of the "
         "generated images that the CNN takes for its digit; nearest_train: distance in pixels (root mean square) to "
-        "the nearest training image, nearest_train_real: the same of real test images",
+        "the nearest training image, nearest_train_real: the same of real test images; copied: share of images nearer "
+        "to one than 95 % of real test images are; bsa has one source, of digits 0 to 4, bsa_b the other",
     )  # fmt: skip
     a, b = source(A), source(B)
     rows = {
@@ -47,6 +48,7 @@ def main() -> None:
         "transfer_b": ("transfer_gan.digits", {"source": b}),
         "scratch": ("transfer_gan.digits", {}),
         "bsa": ("bsa.digits", {"source": a, "images": IMAGES}),
+        "bsa_b": ("bsa.digits", {"source": b, "images": IMAGES}),
         "vae": ("vae.digits", {}),
     }
     for mixture in MIXTURES:
@@ -68,9 +70,9 @@ def main() -> None:
         holds[f"Table 3.1: the selector of {mined} is within .05 of every mixture (largest {max(off):.3f})"] = (
             max(off) <= 0.05
         )
-    holds["no copying: mine_gan's images are no nearer to training images than half of what real ones are"] = (
-        claim.mean("mine_gan", "nearest_train") > 0.5 * claim.mean("mine_gan", "nearest_train_real")
-    )
+    holds[
+        "no copying: at most a tenth of mine_gan's images is nearer to a training image than 95 % of real ones are"
+    ] = claim.mean("mine_gan", "copied") <= 0.1
     claim.write(holds)
 
 
@@ -85,13 +87,15 @@ def measure(judge: Judge, row: str, model: Path, real: dict[str, torch.Tensor]) 
     made, train, test = judge.samples(model), real["train"].flatten(1), real["test"].flatten(1)
     some = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:SAMPLES]  # they are sorted by digit
     first = predict(judge.classifier, made).argmax(1) == TARGET[0]
+    near, near_real = (nearest(x, train, 1)[0][:, 0] / train.shape[1] ** 0.5 for x in (made.flatten(1), test))
     values = {
         "fd_classifier": judge.between(made, real["test"]),
         "kmmd": gaussian_mmd(judge.features(real["test"][some]), judge.features(made)),
         "mean_variance": mean_variance(made.flatten(1)),
         "share_a": first.float().mean().item(),
-        "nearest_train": nearest(made.flatten(1), train, 1)[0].mean().item() / train.shape[1] ** 0.5,
-        "nearest_train_real": nearest(test, train, 1)[0].mean().item() / train.shape[1] ** 0.5,
+        "nearest_train": near.mean().item(),
+        "nearest_train_real": near_real.mean().item(),
+        "copied": (near < near_real.quantile(0.05)).float().mean().item(),
     }
     if row.startswith("mine_gan"):
         values["selector_a"] = load_sampler(model).core.selector.probabilities()[0].item()

@@ -39,7 +39,8 @@ def main() -> None:
         f"that DGN-AM and PPGN follow learns all digits in {CLASSIFIER_STEPS} steps; {SAMPLES} generated images; "
         "fd_classifier: Frechet distance in the features of another CNN of the ten digits to the real test images of "
         "the digit; kmmd: kernel MMD in the same features; classifier_error: share that it takes for another digit; "
-        f"ms: milliseconds of an image by itself, the median of {TIMED}",
+        f"ms: milliseconds of an image by itself, the median of {TIMED}; the paper's GANs are "
+        "conditional, these are not",
     )  # fmt: skip
     target = {"digits": (DIGIT,), "images": IMAGES}
     lines = []

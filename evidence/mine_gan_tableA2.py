@@ -26,10 +26,10 @@ def main() -> None:
     claim = Claim(
         "mine_gan_tableA2", docs="mine_gan.md", recipe="transfer_gan.digits, mine_gan.digits", paper=PAPER,
         scale="28 x 28 MNIST, width 16, 1,000 target images", over="digit",
-        protocol=f"sources {SOURCE_STEPS} steps, mining and fine-tuning {STEPS}; {SAMPLES} generated images of a "
-        "digit; classifier_error: share that a CNN of the ten digits, trained on all real training images (accuracy "
-        f"{judge.accuracy():.4f} on real test images), takes for another; fd_classifier: Frechet distance in its "
-        "features to the real test images of the digit",
+        protocol=f"sources {SOURCE_STEPS} steps, mining and fine-tuning {STEPS}, half of them each; {SAMPLES} "
+        "generated images of a digit; classifier_error: share that a CNN of the ten digits, trained on "
+        f"all real training images (accuracy {judge.accuracy():.4f} on real test images), takes for another; "
+        "fd_classifier: Frechet distance in its features to the real test images of the digit",
     )  # fmt: skip
     wanted = [int(word) for word in sys.argv[1:]] or list(range(10))
     lines = []

@@ -49,7 +49,8 @@ def main() -> None:
         "5 to 9 as the row's name says",
         protocol=f"source {SOURCE_STEPS} steps; scratch with Cond BNorm; {SAMPLES} generated images, the classes in "
         "turn; accuracy: share that a CNN of the ten digits takes for the wanted one; fd_classes: Frechet distance in "
-        "its features to the real test images of the class, averaged over classes; fd_classifier: of all classes",
+        "its features to the real test images of the class, averaged over classes; fd_classifier: of all classes; "
+        "the paper's column is of 100, 1K and 10K images a class",
     )  # fmt: skip
     data = {"digits": SOURCE, "conditional": False, "size": 32}
     experiment = changed("transfer_gan.digits", SOURCE_STEPS, data, {"gan": gan("bnorm")})
