@@ -18,10 +18,9 @@ class Miner(nn.Module):
 
     The generator has only ever seen N(0, I), so M starts as near to that as it can: linear but for the tails. The
     weights are random orthogonal ones, with rows scaled so that every unit has variance 1. The biases hold each ReLU
-    MARGIN above its kink, which is taken off again behind it: left in, it would be the same large number in all units,
-    and the first updates of the next layer would do little but shift its outputs. (The identity would do as well for
-    equal widths, but several miners would start alike.) Independent Gaussian weights, as published, start elsewhere:
-    what comes out of a ReLU has a mean, which would shift every output.
+    MARGIN above its kink, and the next layer takes that off again. (The identity would do as well for equal widths, but
+    several miners would start alike.) Independent Gaussian weights, as published, start elsewhere: what comes out of a
+    ReLU has a mean, which would shift every output.
 
     Where no layer widens, M(u) ~ N(0, I), except that each ReLU takes 4 % of the variance. Where they widen, every
     output is still N(0, 1) by itself, but together they vary in no more directions than u has.
@@ -36,13 +35,13 @@ class Miner(nn.Module):
         super().__init__()
         self.u_dim, self.z_dim = widths[0], widths[-1]
         self.pixel_norm = pixel_norm
-        # Pixel norm divides by the root mean square of what comes out of a ReLU.
-        self.rms = (1 + MARGIN**2) ** 0.5 if pixel_norm else 1.0
         self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(widths))
         self._start()
 
     @torch.no_grad()
     def _start(self) -> None:
+        # Pixel norm divides by the root mean square of what comes out of a ReLU.
+        rms = (1 + MARGIN**2) ** 0.5 if self.pixel_norm else 1.0
         so_far = torch.eye(self.u_dim)  # M without its ReLUs, of which each row should have length 1
         for number, layer in enumerate(self.layers):
             assert isinstance(layer, nn.Linear)
@@ -51,8 +50,10 @@ class Miner(nn.Module):
                 weight -= weight.mean(1, keepdim=True)
             weight /= (weight @ so_far).norm(dim=1, keepdim=True)
             so_far = weight @ so_far
-            layer.weight.copy_(weight * (self.rms if number else 1))
+            layer.weight.copy_(weight * (rms if number else 1))
             layer.bias.fill_(MARGIN if number < len(self.layers) - 1 else 0)
+            if number:
+                layer.bias.sub_(MARGIN * weight.sum(1))
 
     def forward(self, u: Tensor) -> Tensor:
         """u [N, U] ~ N(0, I) to the generator's z [N, Z]."""
@@ -61,5 +62,4 @@ class Miner(nn.Module):
             u = F.relu(layer(u))
             if self.pixel_norm:
                 u = pixel_norm(u)
-            u = u - MARGIN / self.rms
         return last(u)
