@@ -12,7 +12,7 @@ OnStreets = Experiment[ModalStarGANConfig, StreetsModalities]
 
 PAIRS = (("rgb", "depth"), ("rgb", "segmentation"))
 SMALL: dict[str, Any] = {"width": 16, "blocks": 3, "d_layers": 5, "n_critic": 1, "lr": 1e-3}
-"""A narrow network; as many updates of G and a learning rate as a short run needs."""
+"""A narrow network; for a short run G learns at every step, at a larger rate."""
 
 
 def paper() -> OnFolder:
