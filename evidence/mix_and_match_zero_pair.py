@@ -80,8 +80,8 @@ def main() -> None:
     for better, worse in (("pseudo_pairs", "zero_pair"), ("multimodal", "zero_pair"),
                           ("multimodal_pseudo", "pseudo_pairs")):  # fmt: skip
         holds[f"Table 4.4: {better} above {worse}"] = m[better] > m[worse]
-        holds[f"Table 4.5: {better} has a larger delta1 than {worse}"] = (
-            claim.mean(better, "delta1") > claim.mean(worse, "delta1")
+        holds[f"Table 4.5: {better} has a larger delta1 than {worse}"] = claim.mean(better, "delta1") > claim.mean(
+            worse, "delta1"
         )
     claim.write(holds)
 

@@ -72,7 +72,7 @@ class MixAndMatchConfig(Config):
     w_pseudo: float = Field(100, ge=0)
     """lambda_PP, of Eqs. 4.12 and 4.13, in the third stage; 0 leaves it out (Table 4.3)."""
     alpha: float = Field(0.2, ge=0, le=1)
-    """Weight of the modalities beside RGB where several are given (4.6.2)."""
+    """Weight of the modalities beside the anchor where several are given (4.6.2)."""
     cascade: bool = False
     """Whether an unseen translation is a chain of seen ones, through images, instead of an unseen pair of networks
     (Table 4.4, "D -> R -> S")."""
