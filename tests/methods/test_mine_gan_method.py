@@ -41,6 +41,20 @@ def test_defaults_are_the_published_values_of_mnist():
     assert (paper.train.batch_size, paper.data.images, len(paper.data.digits)) == (64, 1000, 1)
 
 
+def test_published_values_of_sngan_and_biggan():
+    """A.2.1: miners 8-32-64-128, and 128-128-128-128-120 and 128; D of BigGAN learns four times as fast."""
+    sngan, biggan = recipes.paper_sngan(), recipes.paper_biggan()
+    assert (sngan.method.miner, sngan.method.lr, sngan.method.betas) == ((8, 32, 64, 128), 2e-4, (0, 0.9))
+    assert (sngan.train.batch_size, biggan.train.batch_size) == (8, 256)
+    assert (biggan.method.miner, biggan.method.miner_c) == ((128, 128, 128, 128, 120), (128,) * 5)
+    with torch.device("meta"):
+        method = MineGAN(biggan.method, Task(domains=("images",), size=128))
+    assert method.G[0].attend is not None
+    rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in method.optimizers().items()}
+    assert rates == {"M": 1e-4, "G": 1e-4, "D": 4e-4}
+    assert {o.param_groups[0]["lr"] for o in small(lr=3e-4).optimizers().values()} == {3e-4}
+
+
 @pytest.mark.parametrize(("sources", "labels"), [(1, 0), (3, 0), (1, 3)])
 def test_losses_take_the_best_of_each_supersample(batch, sources, labels):
     """Eqs. 3.5 and 3.6, which with one generator are Eqs. 3.3 and 3.4; the penalty is of the winners."""

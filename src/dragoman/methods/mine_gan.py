@@ -49,6 +49,8 @@ class MineGANConfig(Config):
     """Weight of the gradient penalty."""
     lr: float = Field(4e-4, gt=0)
     """Learning rate."""
+    lr_d: float | None = Field(None, gt=0)
+    """Of D, where it is another."""
     betas: tuple[float, float] = (0.5, 0.999)
     """Of Adam."""
 
@@ -226,10 +228,12 @@ class MineGAN(Method):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam each for miners, generators (if they are ever tuned) and critic."""
-        adam = partial(Adam, lr=self.config.lr, betas=self.config.betas, fused=True)
+        c = self.config
+        adam = partial(Adam, lr=c.lr, betas=c.betas, fused=True)
         found: dict[str, Optimizer] = {
-            "M": adam([*self.M.parameters(), *self.C.parameters()]), "D": adam(self.D.parameters()),
-        }  # fmt: skip
+            "M": adam([*self.M.parameters(), *self.C.parameters()]),
+            "D": adam(self.D.parameters(), lr=c.lr_d or c.lr),
+        }
         return found | ({"G": adam(self.G.parameters())} if self.config.mining < 1 else {})
 
     def stages(self, steps: int) -> list[Stage]:

@@ -31,6 +31,8 @@ class GANConfig(Config):
     """How wgan_resnet tells several domains apart: a batch norm for each, or the code appended to z."""
     embed_dim: int = Field(128, ge=1)
     """Length of biggan's class embedding."""
+    attention: int = Field(0, ge=0)
+    """Side of biggan's features with self-attention, 0 for none; published 64 at 128 pixels."""
 
     @property
     def appended(self) -> bool:
@@ -66,7 +68,7 @@ def generator(config: GANConfig, task: Task) -> nn.Module:
         return progressive.Generator(*sizes, config.width, config.z_dim, classes(task))
     if config.network == "sngan":
         return sngan.Generator(*sizes, config.width, config.z_dim, classes(task))
-    return biggan.Generator(*sizes, len(task.domains), config.width, config.z_dim, config.embed_dim)
+    return biggan.Generator(*sizes, len(task.domains), config.width, config.z_dim, config.embed_dim, config.attention)
 
 
 def critic(config: GANConfig, task: Task) -> nn.Module:
@@ -81,7 +83,7 @@ def critic(config: GANConfig, task: Task) -> nn.Module:
         return progressive.Critic(*sizes, config.width, classes(task))
     if config.network == "sngan":
         return sngan.Discriminator(*sizes, config.width, classes(task), projection=True)
-    return biggan.Discriminator(*sizes, len(task.domains), config.width)
+    return biggan.Discriminator(*sizes, len(task.domains), config.width, config.attention)
 
 
 def judge(D: nn.Module, config: GANConfig, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor | None]:

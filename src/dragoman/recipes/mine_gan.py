@@ -15,7 +15,7 @@ def paper() -> OnMNIST:
     """The published MNIST setting: 1,000 images of a digit, batch 64 (thesis A.2.1)."""
     return OnMNIST(
         recipe="mine_gan.paper", method=MineGANConfig(), data=MNIST(conditional=False, digits=(9,), images=1000),
-        train=Train(steps=20_000, batch_size=64, log_every=100, grid_every=2000, save_every=2000),
+        train=Train(steps=50_000, batch_size=64, log_every=100, grid_every=5000, save_every=5000),
     )  # fmt: skip
 
 
@@ -29,6 +29,30 @@ def paper_progressive() -> OnPhotos:
         data=Images(size=1024),
         train=Train(steps=20_000, batch_size=4, ema_decay=0.999, precision="fp32", log_every=100, grid_every=2000,
                     save_every=2000),
+        evaluate=Protocol(features="inception"),
+    )  # fmt: skip
+
+
+def paper_sngan() -> OnPhotos:
+    """The published setting of SNGAN, 128 x 128, from an ImageNet model of transfer_gan: 25 images, batch 8 (A.2.1)."""
+    return OnPhotos(
+        recipe="mine_gan.paper_sngan",
+        method=MineGANConfig(gan=GANConfig(network="sngan"), miner=(8, 32, 64, 128), lr=2e-4, betas=(0.0, 0.9)),
+        data=Images(size=128),
+        train=Train(steps=20_000, batch_size=8, log_every=100, grid_every=2000, save_every=2000),
+        evaluate=Protocol(features="inception"),
+    )  # fmt: skip
+
+
+def paper_biggan() -> OnPhotos:
+    """The published setting of BigGAN, 128 x 128, from an ImageNet model of transfer_gan: batch 256 (A.2.1)."""
+    gan = GANConfig(network="biggan", width=96, z_dim=120, attention=64)
+    return OnPhotos(
+        recipe="mine_gan.paper_biggan",
+        method=MineGANConfig(gan=gan, labels=1000, miner=(128, 128, 128, 128, 120), miner_c=(128,) * 5, n_critic=2,
+                             lr=1e-4, lr_d=4e-4, betas=(0.0, 0.999)),
+        data=Images(size=128),
+        train=Train(steps=20_000, batch_size=256, log_every=100, grid_every=2000, save_every=2000),
         evaluate=Protocol(features="inception"),
     )  # fmt: skip
 
