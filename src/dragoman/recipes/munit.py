@@ -52,7 +52,7 @@ def multiple() -> OnMultiple:
 def streets() -> OnStreets:
     """EGSC-IT's Table 3 on drawn streets, "MUNIT": synthetic to real, 64 x 64."""
     return OnStreets(
-        recipe="munit.streets", method=MUNITConfig(**SMALL, scales=2),
+        recipe="munit.streets", method=MUNITConfig(**SMALL, scales=2, w_cyc=10.0),
         data=Streets(size=64, images=8000, conditions="sim_real"),
         train=Train(steps=4000, batch_size=8, ema_decay=0.995),
     )  # fmt: skip

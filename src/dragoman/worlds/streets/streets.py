@@ -60,7 +60,8 @@ class Streets(World):
     """
 
     conditions: Literal["weather4", "robotcar11", "day_night", "sim_real"] = "weather4"
-    """Domains: sunny, night, cloudy, rainy; eleven of season, time and weather; day, night; synthetic, real."""
+    """Domains: sunny, night, cloudy, rainy; eleven of season, time and weather; day, night; synthetic, real,
+    each with sunny and cloudy days, and nights."""
     style: Literal["synthetic", "real", "both"] = "synthetic"
     """Clean as from a renderer, or as from a camera; not when the domains are the styles."""
     pose_noise: float = Field(0.5, ge=0, le=5)
@@ -132,11 +133,11 @@ class Streets(World):
         """Conditions that a domain shows."""
         if self.conditions == "robotcar11":
             return ROBOTCAR11 if self.set == "biased" else ROBOTCAR11[domain : domain + 1]
-        if self.set == "biased":
-            return WEATHER4 if self.conditions == "weather4" else ("sunny", "cloudy", "night")
         if self.conditions == "weather4":
-            return WEATHER4[domain : domain + 1]
-        return ("night",) if self.conditions == "day_night" and domain == 1 else ("sunny", "cloudy")
+            return WEATHER4 if self.set == "biased" else WEATHER4[domain : domain + 1]
+        if self._styled:
+            return ("sunny", "cloudy", "night")
+        return ("night",) if domain == 1 else ("sunny", "cloudy")
 
     def _style(self, domain: int, chance: float) -> str:
         if self._styled:
