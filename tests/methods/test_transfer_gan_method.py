@@ -31,7 +31,8 @@ def batch(task: Task) -> Batch:
 
 def test_defaults_are_the_published_values():
     assert TransferGANConfig().model_dump() == {
-        "gan": {"network": "wgan_resnet", "width": 64, "z_dim": 128, "condition": "bnorm", "embed_dim": 128},
+        "gan": {"network": "wgan_resnet", "width": 64, "z_dim": 128, "condition": "bnorm", "embed_dim": 128,
+                "attention": 0},
         "source": None,
         "transfer": "both", "n_critic": 5, "w_gp": 10, "w_cls_d": 1, "w_cls_g": 1, "lr": 1e-4, "betas": (0.0, 0.9),
     }  # fmt: skip

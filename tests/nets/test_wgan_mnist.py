@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dragoman.losses.penalties import gradient_penalty
-from dragoman.nets.wgan_mnist import Critic, Generator
+from dragoman.nets.wgan_mnist import Critic, Doubling, Generator
 from dragoman.nets.wgan_resnet import conditional_from
 
 
@@ -97,3 +97,10 @@ def test_gradient_penalty_reaches_every_weight():
     gradient_penalty(lambda x: critic(x)[0], real, fake).backward()
     weights = [p for name, p in critic.named_parameters() if name.endswith("weight")]
     assert len(weights) == 4 and all(p.grad is not None and p.grad.abs().sum() > 0 for p in weights)
+
+
+def test_doubling_is_the_transposed_conv():
+    torch.manual_seed(0)
+    layer, x = Doubling(3, 2), torch.randn(4, 3, 7, 5)
+    expected = F.conv_transpose2d(x, layer.weight, layer.bias, 2, 2, 1)
+    torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-6)

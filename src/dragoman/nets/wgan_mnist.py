@@ -25,6 +25,24 @@ def _uniform(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+class Doubling(nn.ConvTranspose2d):
+    """A transposed conv 5x5 of stride 2 that doubles the side, computed as a conv 3x3 with four outputs for each one.
+
+    Each place's four are its 2 x 2 pixels. With few channels out this is several times as fast on a CPU.
+    """
+
+    def __init__(self, channels: int, out: int):
+        super().__init__(channels, out, 5, 2, 2, output_padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """[N, C, H, W] to [N, O, 2 H, 2 W]."""
+        # weight 2 t + a of a side meets pixel a of two: [C, O, 5, 5] to [O, a, a, C, t, t], t from the right
+        taps = F.pad(self.weight, (0, 1, 0, 1)).unflatten(3, (3, 2)).unflatten(2, (3, 2)).flip(2, 4)
+        weight = taps.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
+        bias = None if self.bias is None else self.bias.repeat_interleave(4)
+        return F.pixel_shuffle(F.conv2d(x, weight, bias, padding=1), 2)
+
+
 class Generator(nn.Module):
     """Linear to 4 x 4 (4096), three transposed convs 5x5 of stride 2 (256-128-64-1) with ReLU between, tanh.
 
@@ -45,7 +63,7 @@ class Generator(nn.Module):
         self.input = nn.Linear(z_dim + classes, 16 * 4 * width)
         self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, 5, 2, 2, output_padding=1)
         self.up2 = nn.ConvTranspose2d(2 * width, width, 5, 2, 2, output_padding=1)
-        self.up3 = nn.ConvTranspose2d(width, channels, 5, 2, 2, output_padding=1)
+        self.up3 = Doubling(width, channels)
         _uniform(self)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
