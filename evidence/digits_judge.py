@@ -72,6 +72,18 @@ def source(digits: Sequence[int], conditional: bool = False) -> Path:
     return trained(experiment, HERE.parent / "runs" / "evidence" / "sources" / f"{kind}-{''.join(map(str, digits))}")
 
 
+def transferred(transfer: str | None, images: int, steps: int, seed: int) -> Path:
+    """The run of a GAN of so many images of the digits 5 to 9 that starts from one of 0 to 4, trained once for all.
+
+    `transfer` says what starts from there; None is from scratch.
+    """
+    method = {} if transfer is None else {"source": source(range(5)), "transfer": transfer}
+    data = {"digits": tuple(range(5, 10)), "images": images}
+    folder = HERE.parent / "runs" / "evidence" / "transferred" / f"{transfer or 'scratch'}-{images}-{steps}-{seed}"
+    trained(changed("transfer_gan.digits", steps, data, method, seed=seed), folder)
+    return folder
+
+
 def drawn(model: Path, count: int, label: str | None = None) -> list[Tensor]:
     """The first images of a model, of a domain or of all in turn."""
     sampler, seeds = load_sampler(model), list(range(count))

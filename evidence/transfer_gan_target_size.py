@@ -5,10 +5,10 @@ Run: .venv/bin/python evidence/transfer_gan_target_size.py (hours on two cores; 
 
 from pathlib import Path
 
-from claim import Claim, Values, changed, picture, trained
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, source
+from claim import Claim, Values, picture
+from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, transferred
 
-SOURCE, TARGET = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
+TARGET = (5, 6, 7, 8, 9)
 SIZES = (100, 1000, 10_000)
 STEPS, SEEDS = 5000, (0, 1)
 PAPER = {  # Table 2.2, ImageNet to bedrooms: 1K, 10K, 100K
@@ -28,18 +28,18 @@ def main() -> None:
         "features of a CNN of the ten digits to the real test images of the target; iw: independent critic (Eq. 2.6); "
         "the paper's column is of ten times as many images",
     )  # fmt: skip
-    rows = {f"{start}_{images}": (start, images) for images in SIZES for start in ("scratch", "pretrained")}
+    starts = {"scratch": None, "pretrained": "both"}
+    rows = {f"{start}_{images}": (transfer, images) for images in SIZES for start, transfer in starts.items()}
     for seed in SEEDS:
-        for row, (start, images) in rows.items():
-            method = {"source": source(SOURCE)} if start == "pretrained" else {}
-            data = {"digits": TARGET, "images": images}
-            experiment = changed("transfer_gan.digits", STEPS, data, method, seed=seed)
+        for row, (transfer, images) in rows.items():
+            run = transferred(transfer, images, STEPS, seed)
 
-            def measured(folder: Path, experiment=experiment) -> Values:
-                return judge.values(trained(experiment, folder / "run"), TARGET)
+            def measured(_: Path, run=run) -> Values:
+                return judge.values(run / "model", TARGET)
 
-            claim.row(row, seed, STEPS, measured)
-    picture(claim.name, [drawn(claim.work / f"{row}-0" / "run" / "model", 16) for row in rows])
+            claim.row(row, seed, STEPS, measured, run)
+    first = [transferred(transfer, images, STEPS, SEEDS[0]) for transfer, images in rows.values()]
+    picture(claim.name, [drawn(run / "model", 16) for run in first])
     gains = [claim.mean(f"scratch_{n}", "fd_classifier") - claim.mean(f"pretrained_{n}", "fd_classifier")
              for n in SIZES]  # fmt: skip
     claim.write({
