@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import BaseModel
+from safetensors.torch import save_file
 
 import dragoman
 from dragoman import methods, recipes, worlds
 from dragoman.cli import COMMANDS, main
 from dragoman.data.manifest import Manifest, Row
+from dragoman.nets.frozen import PUBLISHED, build
 
 RNG = np.random.default_rng(0)
 QUICK = ["--evaluate.classifier-steps", "2", "--evaluate.inputs", "16", "--evaluate.styles", "2", "--quiet"]
@@ -281,6 +283,49 @@ def test_evaluate_on_a_folder_whose_test_images_are_all_of_one_domain(
     result = json.loads(capsys.readouterr().out)
     assert list(result["per_domain"]) == ["night"]
     assert all(math.isfinite(value) for value in result["metrics"].values())
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "gan"
+    assert call("train", "transfer_gan.tiny", "--out", out, "--evaluate.classifier-steps", 2, "--quiet") == 0
+    return out / "model"
+
+
+def test_generate(generator: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert call("generate", generator, "--n", 3, "--seed", 5, "--out", tmp_path / "a", "--json") == 0
+    *images, grid = map(Path, json.loads(capsys.readouterr().out))
+    assert len(images) == 3 and all(Image.open(path).size == (32, 32) for path in images)
+    assert Image.open(grid).width > 32
+    assert call("generate", generator, "--n", 1, "--seed", 7, "--out", tmp_path / "b", "--json") == 0
+    (alone, _) = map(Path, json.loads(capsys.readouterr().out))  # the third image's seed
+    assert np.array_equal(np.asarray(Image.open(alone)), np.asarray(Image.open(images[2])))
+    assert call("generate", generator, "--n", 2, "--label", "1", "--out", tmp_path / "c") == 0
+    assert "2 images in" in capsys.readouterr().out
+    assert call("generate", generator, "--label", "nine", "--out", tmp_path / "d") == 2
+    assert "nine" in capsys.readouterr().err and not (tmp_path / "d").exists()
+
+
+def test_rank_sources(
+    generator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The features have random weights."""
+    monkeypatch.setenv("DRAGOMAN_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for number in range(60):
+        path = tmp_path / "target" / f"{number}.png"
+        noise(path, 32, 32).convert("L").save(path)
+    words = ["rank-sources", tmp_path / "target", generator, "--n", 60, "--json"]
+    assert call(*words) == 2
+    assert "ranking needs the weights of squeezenet" in capsys.readouterr().err
+    (tmp_path / "weights").mkdir()
+    state = {k: v.contiguous() for k, v in build("squeezenet").state_dict().items()}
+    save_file(state, tmp_path / PUBLISHED["squeezenet"].items[0].name)
+    assert call(*words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == [str(generator)] and found[str(generator)] > 0
+    assert call(*words[:-1]) == 0
+    assert "distance to" in capsys.readouterr().out
 
 
 def test_load_and_call(run: Path):

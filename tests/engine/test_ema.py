@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from dragoman.engine.ema import Averages
 
@@ -48,6 +49,20 @@ def test_statistics_are_averaged_and_counts_copied():
     first, second = (10 * step + 4 for step in range(2))  # what `move` put there
     torch.testing.assert_close(norm.running_mean, torch.full((2,), 0.9 * first * 2 / 11 + second * 9 / 11))
     assert norm.num_batches_tracked.item() == live.num_batches_tracked.item() == 16
+
+
+def test_vectors_of_spectral_norm_stay_of_length_one():
+    nets = nn.Module()
+    nets.G = spectral_norm(nn.Linear(6, 5))
+    averages = Averages(nets, ["G"], 0.9)
+    for step in range(5):
+        with torch.no_grad():
+            nets.G.parametrizations.weight.original.normal_()
+        nets.G(torch.zeros(1, 6))  # turns the vectors towards the new weight's
+        averages.follow(nets, step)
+    for mine, theirs in zip(averages["G"].buffers(), nets.G.buffers(), strict=True):
+        assert torch.equal(mine, theirs)
+        assert mine.norm().item() == pytest.approx(1)
 
 
 def test_nets_are_averaged_where_there_is_an_average():

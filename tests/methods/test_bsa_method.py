@@ -47,7 +47,8 @@ def batch(method: BSA) -> Batch:
 
 def test_defaults_are_the_published_values():
     assert BSAConfig().model_dump() == {
-        "gan": {"network": "sngan", "width": 64, "z_dim": 128, "condition": "bnorm", "embed_dim": 128},
+        "gan": {"network": "sngan", "width": 64, "z_dim": 128, "condition": "bnorm", "embed_dim": 128,
+                "attention": 0},
         "source": None, "labels": 0, "images": 25, "vgg": "vgg19", "w_perceptual": 0.06, "w_z": 0.1, "w_affine": 0.02,
         "noise": 0.01, "truncation": 0.3, "lr": 0.03, "betas": (0.9, 0.999), "drop_every": 3000,
     }  # fmt: skip

@@ -204,6 +204,24 @@ def test_labels_are_normalised_together_and_sampled_as_they_were_trained():
             assert (alone - y[i]).abs().mean() < 0.1 * y[i].std()
 
 
+def test_each_of_several_generators_has_its_own_statistics():
+    gan = GANConfig(network="wgan_resnet", width=4, z_dim=6)
+    method = MineGAN(MineGANConfig(gan=gan, sources=(RANDOM,) * 2, miner=(4, 6)), TARGET.model_copy(
+        update={"size": 32}))  # fmt: skip
+    with torch.no_grad():
+        y = method.supersamples(200, torch.device("cpu"))
+        method.settle(dict(method.named_children()))
+        for i in range(2):
+            norms = [layer for layer in method.G[i].modules() if isinstance(layer, BatchNorm)]
+            assert norms and all(layer.count > 0 for layer in norms)
+        core = method.sampler(dict(method.named_children())).eval()
+        u = core.sample_noise(400, torch.Generator().manual_seed(0))
+        made, second = core(u, torch.ones(400, 1)), u[:, -1] >= 0.5
+        for i, own in enumerate((made[~second], made[second])):
+            assert (own.mean() - y[i].mean()).abs() < 0.1 * y[i].std()
+            assert own.std() == pytest.approx(y[i].std().item(), rel=0.1)
+
+
 def test_a_biggan_is_mined_for_noise_and_class_embedding():
     """Fig. 3.2: G(M^c(u), M^z(u)); the discriminator does without the projection (A.2.1)."""
     torch.manual_seed(0)

@@ -120,3 +120,6 @@ def test_the_nearest_source_is_ranked_first(monkeypatch, tmp_path):
     assert found[1][1] > 2 * found[0][1]
     with pytest.raises(UserError, match="at least 20 target images, got 5"):
         rank(samplers, colours[1], protocol.model_copy(update={"reference": 5}))
+    samplers["small"] = Sampler(Memory(colours[0]), task.model_copy(update={"size": 8}))
+    with pytest.raises(UserError, match=r"of one size and number of channels, got first 16 \(3\), .*, small 8 \(3\)"):
+        rank(samplers, colours[1], protocol)

@@ -11,7 +11,8 @@ class Averages(nn.ModuleDict):
     """Exponential moving averages of some children of a method, in eval mode for ever.
 
     The decay is a function of the step: min(decay, (1 + t) / (10 + t)), so that early averages forget the start. The
-    running statistics of norms are averaged too, since they must be those of the averaged weights.
+    running statistics of norms are averaged too, since they must be those of the averaged weights. The vectors of
+    spectral norm are copied: an average of unit vectors is shorter than one, and would enlarge the weights.
     """
 
     def __init__(self, method: nn.Module, names: Sequence[str], decay: float):
@@ -27,8 +28,8 @@ class Averages(nn.ModuleDict):
             live = method.get_submodule(name)
             if list(live.parameters()):  # a network may have none
                 torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - keep)
-            for mine, theirs in zip(average.buffers(), live.buffers(), strict=True):
-                if mine.is_floating_point():
+            for (own, mine), theirs in zip(average.named_buffers(), live.buffers(), strict=True):
+                if mine.is_floating_point() and not own.endswith(("._u", "._v")):
                     mine.lerp_(theirs, 1 - keep)
                 else:
                     mine.copy_(theirs)

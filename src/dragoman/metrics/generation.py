@@ -125,8 +125,13 @@ def rank(samplers: dict[str, Sampler], target: Dataset, protocol: Protocol) -> l
         protocol: Its features, one of the published networks, and counts.
 
     Raises:
-        UserError: too few images, or the features' weights are not here.
+        UserError: too few images, images of different sizes, or the features' weights are not here.
     """
+    shapes = {(sampler.task.size, sampler.task.channels) for sampler in samplers.values()}
+    if len(shapes) > 1:
+        named = ", ".join(f"{name} {sampler.task.size} ({sampler.task.channels})" for name, sampler in samplers.items())
+        raise UserError(f"ranking needs generators of one size and number of channels, got {named}; rank those that "
+                        "are alike by themselves")  # fmt: skip
     if reason := lacking(protocol.features):
         raise UserError(f"ranking needs {reason}")
     measure = extractor(protocol.features)
