@@ -17,7 +17,7 @@ from dragoman import recipes
 from dragoman.engine.runtime import processor
 from dragoman.recipes.experiment import Experiment
 from dragoman.report.grids import grid
-from dragoman.run import train
+from dragoman.run import read_experiment, train
 
 HERE = Path(__file__).parent
 Values = dict[str, float]
@@ -49,6 +49,8 @@ class Claim:
         """
         folder = self.work / f"{row}-{number}"
         done = folder / "row.json"
+        if done.exists() and (before := json.loads(done.read_text())["steps"]) != steps:
+            raise SystemExit(f"{folder} holds a row of {before} steps, not {steps}; move it away")
         if not done.exists():
             start = time.perf_counter()
             metrics = measure(folder)
@@ -81,12 +83,17 @@ class Claim:
         print("\n".join(verdicts))
         self._document(header, lines, verdicts)
         result = {
-            "claim": self.name, "paper": self.paper, "rows": self.rows, "protocol": self.protocol,
-            "recipe": self.recipe, "scale": self.scale, "commit": self.commit, "device": processor(torch.device("cpu")),
-            "holds": holds,
+            "claim": self.name, "paper": self.paper, "rows": self.rows, "means": self._means(),
+            "protocol": self.protocol, "recipe": self.recipe, "scale": self.scale, "commit": self.commit,
+            "device": processor(torch.device("cpu")), "holds": holds,
         }  # fmt: skip
         (HERE / "results").mkdir(exist_ok=True)
         (HERE / "results" / f"{self.name}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+    def _means(self) -> dict[str, Values]:
+        """Of each row's metrics."""
+        names = {row["row"]: list(row["metrics"]) for row in self.rows}
+        return {row: {metric: self.mean(row, metric) for metric in metrics} for row, metrics in names.items()}
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """Header and lines: a row, what the paper has for it, our means."""
@@ -129,9 +136,17 @@ def changed(recipe: str, steps: int, data: Mapping[str, Any], method: Mapping[st
 
 
 def trained(experiment: Experiment, folder: Path) -> Path:
-    """The model folder of a run, trained unless it is there."""
+    """The model folder of a run, trained unless it is there.
+
+    Raises:
+        SystemExit: what is there was trained with other settings.
+    """
     if not (folder / "metrics.json").exists():
         train(experiment, folder, resume=True, quiet=True)
+    before, now = (e.model_dump() for e in (read_experiment(folder / "config.json"), experiment))
+    before["train"]["precision"] = now["train"]["precision"]  # older runs leave it to "auto", which chose bf16
+    if before != now:
+        raise SystemExit(f"{folder} was trained with other settings; move it away")
     return folder / "model"
 
 

@@ -34,7 +34,8 @@ def test_defaults_are_the_published_values():
         "gan": {"network": "wgan_resnet", "width": 64, "z_dim": 128, "condition": "bnorm", "embed_dim": 128,
                 "attention": 0},
         "source": None,
-        "transfer": "both", "n_critic": 5, "w_gp": 10, "w_cls_d": 1, "w_cls_g": 1, "lr": 1e-4, "betas": (0.0, 0.9),
+        "transfer": "both", "n_critic": 5, "w_gp": 10, "w_cls_d": 1, "w_cls_g": 1, "lr": 1e-4, "lr_d": None,
+        "betas": (0.0, 0.9),
     }  # fmt: skip
     paper = recipes.paper()
     assert (paper.data.size, paper.train.batch_size, paper.train.steps / paper.method.n_critic) == (64, 64, 40_000)

@@ -41,6 +41,8 @@ class TransferGANConfig(Config):
     """alpha_G, Eq. 2.7."""
     lr: float = Field(1e-4, gt=0)
     """Learning rate."""
+    lr_d: float | None = Field(None, gt=0)
+    """Of D, where it is another."""
     betas: tuple[float, float] = (0.0, 0.9)
     """Of Adam."""
 
@@ -128,8 +130,9 @@ class TransferGAN(Method):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam each; that of the source is not restored (2.3.4)."""
-        adam = partial(Adam, lr=self.config.lr, betas=self.config.betas, fused=True)
-        return {"G": adam(self.G.parameters()), "D": adam(self.D.parameters())}
+        c = self.config
+        adam = partial(Adam, lr=c.lr, betas=c.betas, fused=True)
+        return {"G": adam(self.G.parameters()), "D": adam(self.D.parameters(), lr=c.lr_d or c.lr)}
 
     def stages(self, steps: int) -> list[Stage]:
         """D at every step, G at every n_critic-th."""
