@@ -77,7 +77,7 @@ def test_the_published_setting():
 def test_what_trains_on_a_folder_and_what_on_a_world():
     for name in recipes.names():
         row, data = name.partition(".")[2], recipes.find(name).data
-        if row == "folder":
+        if row.partition("_")[0] == "folder":
             assert isinstance(data, Folder | ModalFolder)
         elif not row.startswith("paper"):
             assert isinstance(data, KINDS.get(row.partition("_")[0], BuiltIn)), name
