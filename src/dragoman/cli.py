@@ -83,12 +83,14 @@ def data_check(folder: Annotated[Path, Positional, arg(metavar="FOLDER")], /, *,
     return int(bool(found.problems))
 
 
-MAKE_HELP = """usage: dragoman data make WORLD OUT [--size 64] [--n 10000] [--set NAME] [--seed 0] [--FIELD VALUE]
+MAKE_HELP = """usage: dragoman data make WORLD OUT [--size PIXELS] [--seed 0] [--FIELD VALUE]
 
 Write a built-in world as an ordinary data set folder with metadata.jsonl.
 
-  OUT     the folder to write; it must not exist
-  --json  print JSON
+  OUT         the folder to write; it must not exist
+  --n 10000   train images, of streets and faces; the others have --images or --variants
+  --set NAME  what is written beside the images, or how they differ, of streets and faces
+  --json      print JSON
 
 dragoman data make WORLD --help explains every field. The worlds:
 """
@@ -215,7 +217,8 @@ def translate(
             exemplar (at most 16 of each, the first by name), and no other file.
         seed: Of the random style, 0 if not given; the same seed gives the same style to every image.
         samples: Styles per image, 1 if not given, with seeds from `seed` on; the files get -0, -1, ... .
-        masks: Also write where an image was changed, as NAME.mask.png beside it, for methods that say so.
+        masks: Also write the method's own mask, as NAME.mask.png beside the image: SDIT's attention, EGSC-IT's feature
+            mask. Other methods have none.
         scale: train resizes to the scale of the training images and back, native does not resize.
         device: cpu, cuda or mps.
         quiet: No progress bar.
@@ -379,7 +382,8 @@ def evaluate(
 
     Args:
         model: A model folder.
-        data: A data set folder with train and test splits, or the name of a built-in world (digits, faces, streets).
+        data: A data set folder with train and test splits, or the name of a built-in world (digits, faces, mnist,
+            mnist-multiple, mnist-single, streets).
         metrics: What to measure; everything that the data allow if not given. docs/metrics.md has them all.
         features: What distances between sets of images are measured on.
         lpips: Network of LPIPS.
