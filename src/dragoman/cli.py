@@ -7,7 +7,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,15 +53,15 @@ def data_check(folder: Annotated[Path, Positional, arg(metavar="FOLDER")], /, *,
     """Say what is in a data set folder, what is wrong with it, and what to do.
 
     Args:
-        folder: The data set: train/<domain>/*.jpg and test/<domain>/*.jpg, or a folder with metadata.jsonl.
+        folder: The data set: train/<domain>/*.jpg and test/<domain>/*.jpg, or a folder with metadata.jsonl, or, for
+            generators, train/*.jpg and test/*.jpg.
         json: Print JSON instead of tables.
 
     Returns exit code 1 if something is wrong.
     """
-    from dragoman.data.check import check
-    from dragoman.data.manifest import Manifest
+    from dragoman.data.check import check, survey
 
-    with _progress("checking", len(Manifest.open(folder).rows)) as advance:
+    with _progress("checking", len(survey(folder)[0].rows)) as advance:
         found = check(folder, advance)
     if json:
         _print_json(found.as_json())
@@ -78,6 +78,8 @@ def data_check(folder: Annotated[Path, Positional, arg(metavar="FOLDER")], /, *,
         console.print(f"{title}: {shown}{f' and {len(values) - 6} more' if len(values) > 6 else ''}", highlight=False)
     for kind in ("corrupt", "flat", "small", "duplicates"):
         console.print(f"{kind}: {len(getattr(found, kind))}", highlight=False)
+    if found.plain:
+        console.print("images of one kind, for generators; between domains put them into train/<domain>/", markup=False)
     for line in found.problems or ["nothing is wrong"]:
         console.print(f"- {line}", highlight=False, markup=False)
     return int(bool(found.problems))
@@ -483,15 +485,18 @@ def train(arguments: Sequence[str]) -> None:
     experiment = _parse(type(base), words, f"dragoman train {base.recipe}", default=base)
     if experiment.recipe != base.recipe:
         raise UserError(f"--recipe cannot be changed; run: dragoman train {experiment.recipe}")
+    memory = _enough_memory(f"a smaller {plan.less(experiment)}")
     if switches["--dry-run"]:
-        found = plan.plan(experiment)
+        with memory:
+            found = plan.plan(experiment)
         if switches["--json"]:
             _print_json(dataclasses.asdict(found))
         else:
             plan.show(found, Console())
         return
     out = Path(options["--out"] or f"runs/{base.recipe}")
-    result = run.train(experiment, out, resume=bool(switches["--resume"]), quiet=bool(switches["--quiet"]))
+    with memory:
+        result = run.train(experiment, out, resume=bool(switches["--resume"]), quiet=bool(switches["--quiet"]))
     if not result:
         return
     if switches["--json"]:
@@ -559,26 +564,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in COMMANDS:
             raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
         call, rest = COMMANDS[name][0], words[len(name.split()) :]
-        if call in (train, data_make):  # their fields are those of the recipe or world that they name
-            call(rest)
-            return 0
-        return _parse(_deferred(call), rest, f"dragoman {name}")() or 0
+        with _enough_memory("smaller images, or fewer at once"):
+            if call in (train, data_make):  # their fields are those of the recipe or world that they name
+                call(rest)
+                return 0
+            return _parse(_deferred(call), rest, f"dragoman {name}")() or 0
     except UserError as error:
         _warn(str(error))
         return 2
     except ValidationError as error:  # a value out of range that only the library's own check sees
         _warn(f"{one_line(error)}; see dragoman {name} --help")
         return 2
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
-            raise
-        _warn("not enough memory; take a smaller --train.batch-size, --data.size or --method.width, or smaller images")
-        return 2
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
         _warn("interrupted; a training run continues with --resume")
         return 130
+
+
+@contextlib.contextmanager
+def _enough_memory(instead: str) -> Iterator[None]:
+    """Where memory runs out, a line that says what to take instead."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        raise UserError(f"not enough memory; take {instead}") from None
 
 
 def _parse(what: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:
