@@ -90,10 +90,10 @@ def plan(experiment: AnyExperiment) -> Plan:
 
 def less(experiment: AnyExperiment) -> str:
     """The options of an experiment whose smaller values take less memory, in words."""
-    method = experiment.method
+    fields = type(experiment.method).model_fields
     options = ["--train.batch-size", "--data.size"]
-    options += ["--method.width"] if hasattr(method, "width") else []
-    options += ["--method.gan.width"] if hasattr(getattr(method, "gan", None), "width") else []
+    options += ["--method.width"] if "width" in fields else []
+    options += ["--method.gan.width"] if "gan" in fields else []
     return f"{', '.join(options[:-1])} or {options[-1]}"
 
 
