@@ -170,8 +170,8 @@ class ModalFolderDataset(ModalDataset):
     def __init__(self, config: ModalFolder, split: str):
         if not (config.root / METADATA).is_file():
             what = f"{config.root} has no {METADATA}" if config.root.is_dir() else f"no folder {config.root}"
-            raise UserError(f"{what}; {give(config.root)} a folder with a {METADATA} that names the modalities of each scene, as "
-                            "dragoman data import writes it")  # fmt: skip
+            raise UserError(f"{what}; {give(config.root)} a folder with a {METADATA} that names the modalities of each "
+                            "scene, as dragoman data import writes it")  # fmt: skip
         manifest = Manifest.open(config.root)
         files = [_files(row, config) for row in manifest.of(split)]
         learnt = "train" if "train" in manifest.splits() else split  # its rows say what there is
