@@ -114,8 +114,9 @@ MISTAKES = {
     "train --config photo.png": "photo.png is not the config.json of a run",
     "train --config run/model/config.json": "run/model/config.json is not the config.json of a run",
     # data
-    "train sdit.folder --out new": "no folder DIR; give a folder with train/<domain>/*.jpg",
-    "train sdit.folder --out new --data.root nowhere": "no folder nowhere",
+    "train sdit.folder --out new": "no folder DIR; give --data.root a folder with train/<domain>",
+    "train sdit.folder --out new --data.root nowhere": "no folder nowhere; give a folder with train/<domain>",
+    "train vae.folder --out new": "no image files in DIR; give --data.root a folder with .jpg or .png files",
     "train sdit.folder --out new --data.root data/test": "data/test has one domain (day)",
     "train sdit.folder --out new --data.root data --data.domains day": "--data.domains names only day",
     "train sdit.folder --out new --data.root data --data.domains day day": "names only day, day",

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from safetensors.torch import save_file
 
 import dragoman
-from dragoman import methods, recipes, worlds
+from dragoman import methods, plan, recipes, worlds
 from dragoman.cli import COMMANDS, main
 from dragoman.data.manifest import Manifest, Row
 from dragoman.nets.frozen import PUBLISHED, build
@@ -184,6 +184,16 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shown = capsys.readouterr().out
     for part in ("1438 images of 4 domains: blue, green, red, yellow", "every", "peak memory"):
         assert part in shown
+
+
+def test_advice_on_memory_names_fields_that_the_recipe_has():
+    for name, options in {
+        "sdit.tiny": "--train.batch-size, --data.size or --method.width",
+        "bsa.tiny": "--train.batch-size, --data.size or --method.gan.width",
+        "wct.tiny": "--train.batch-size or --data.size",
+    }.items():
+        assert plan.less(recipes.find(name)) == options
+    assert all("size" in type(recipes.find(name).data).model_fields for name in recipes.names())
 
 
 def test_a_dry_run_as_json(capsys: pytest.CaptureFixture[str]):

@@ -151,7 +151,7 @@ MISTAKES = {
     "evaluate run/model run": "run has no metadata.jsonl; give a folder with a metadata.jsonl",
     "evaluate run/model digits": "digits has the domains",
     "generate run/model --out new": "translates images and makes none from noise",
-    "train mix_and_match.folder --out new": "no folder DIR; give a folder with a metadata.jsonl",
+    "train mix_and_match.folder --out new": "no folder DIR; give --data.root a folder with a metadata",
     "train mix_and_match.folder --out new --data.root scenes --data.seen rgb+dpth": "has 'dpth', which --data.seen",
     "train mix_and_match.folder --out new --data.root scenes --data.seen rgb": "two modalities or more",
     "train mix_and_match.tiny --out new --data.seen rgb+depth nir+segmentation": "connected through modalities",

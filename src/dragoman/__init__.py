@@ -1,4 +1,4 @@
-"""Multi-domain image-to-image translation: nine published systems and their baselines behind one engine."""
+"""Multi-domain image-to-image translation: five published systems so far, and their baselines, behind one engine."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,8 @@ def load(path: str | Path, device: str = "cpu") -> "Translator | ModalTranslator
 
     found = _load(path, device)
     if isinstance(found, Sampler):
-        raise UserError(f"{path} makes images from noise; use dragoman generate, or dragoman.load_sampler")
+        raise UserError(f"{path} makes images from noise; use dragoman generate or dragoman.load_sampler, and for its "
+                        "numbers the metrics.json of its run")  # fmt: skip
     return found
 
 

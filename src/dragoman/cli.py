@@ -7,7 +7,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,15 +53,15 @@ def data_check(folder: Annotated[Path, Positional, arg(metavar="FOLDER")], /, *,
     """Say what is in a data set folder, what is wrong with it, and what to do.
 
     Args:
-        folder: The data set: train/<domain>/*.jpg and test/<domain>/*.jpg, or a folder with metadata.jsonl.
+        folder: The data set: train/<domain>/*.jpg and test/<domain>/*.jpg, or a folder with metadata.jsonl, or, for
+            generators, train/*.jpg and test/*.jpg.
         json: Print JSON instead of tables.
 
     Returns exit code 1 if something is wrong.
     """
-    from dragoman.data.check import check
-    from dragoman.data.manifest import Manifest
+    from dragoman.data.check import check, survey
 
-    with _progress("checking", len(Manifest.open(folder).rows)) as advance:
+    with _progress("checking", len(survey(folder)[0].rows)) as advance:
         found = check(folder, advance)
     if json:
         _print_json(found.as_json())
@@ -78,17 +78,21 @@ def data_check(folder: Annotated[Path, Positional, arg(metavar="FOLDER")], /, *,
         console.print(f"{title}: {shown}{f' and {len(values) - 6} more' if len(values) > 6 else ''}", highlight=False)
     for kind in ("corrupt", "flat", "small", "duplicates"):
         console.print(f"{kind}: {len(getattr(found, kind))}", highlight=False)
+    if found.plain:
+        console.print("images of one kind, for generators; between domains put them into train/<domain>/", markup=False)
     for line in found.problems or ["nothing is wrong"]:
         console.print(f"- {line}", highlight=False, markup=False)
     return int(bool(found.problems))
 
 
-MAKE_HELP = """usage: dragoman data make WORLD OUT [--size 64] [--n 10000] [--set NAME] [--seed 0] [--FIELD VALUE]
+MAKE_HELP = """usage: dragoman data make WORLD OUT [--size PIXELS] [--seed 0] [--FIELD VALUE]
 
 Write a built-in world as an ordinary data set folder with metadata.jsonl.
 
-  OUT     the folder to write; it must not exist
-  --json  print JSON
+  OUT         the folder to write; it must not exist
+  --n 10000   train images, of streets and faces; the others have --images or --variants
+  --set NAME  what is written beside the images, or how they differ, of streets and faces
+  --json      print JSON
 
 dragoman data make WORLD --help explains every field. The worlds:
 """
@@ -215,7 +219,8 @@ def translate(
             exemplar (at most 16 of each, the first by name), and no other file.
         seed: Of the random style, 0 if not given; the same seed gives the same style to every image.
         samples: Styles per image, 1 if not given, with seeds from `seed` on; the files get -0, -1, ... .
-        masks: Also write where an image was changed, as NAME.mask.png beside it, for methods that say so.
+        masks: Also write the method's own mask, as NAME.mask.png beside the image: SDIT's attention, EGSC-IT's feature
+            mask. Other methods have none.
         scale: train resizes to the scale of the training images and back, native does not resize.
         device: cpu, cuda or mps.
         quiet: No progress bar.
@@ -379,7 +384,8 @@ def evaluate(
 
     Args:
         model: A model folder.
-        data: A data set folder with train and test splits, or the name of a built-in world (digits, faces, streets).
+        data: A data set folder with train and test splits, or the name of a built-in world (digits, faces, mnist,
+            mnist-multiple, mnist-single, streets).
         metrics: What to measure; everything that the data allow if not given. docs/metrics.md has them all.
         features: What distances between sets of images are measured on.
         lpips: Network of LPIPS.
@@ -479,15 +485,18 @@ def train(arguments: Sequence[str]) -> None:
     experiment = _parse(type(base), words, f"dragoman train {base.recipe}", default=base)
     if experiment.recipe != base.recipe:
         raise UserError(f"--recipe cannot be changed; run: dragoman train {experiment.recipe}")
+    memory = _enough_memory(f"a smaller {plan.less(experiment)}")
     if switches["--dry-run"]:
-        found = plan.plan(experiment)
+        with memory:
+            found = plan.plan(experiment)
         if switches["--json"]:
             _print_json(dataclasses.asdict(found))
         else:
             plan.show(found, Console())
         return
     out = Path(options["--out"] or f"runs/{base.recipe}")
-    result = run.train(experiment, out, resume=bool(switches["--resume"]), quiet=bool(switches["--quiet"]))
+    with memory:
+        result = run.train(experiment, out, resume=bool(switches["--resume"]), quiet=bool(switches["--quiet"]))
     if not result:
         return
     if switches["--json"]:
@@ -555,26 +564,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in COMMANDS:
             raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
         call, rest = COMMANDS[name][0], words[len(name.split()) :]
-        if call in (train, data_make):  # their fields are those of the recipe or world that they name
-            call(rest)
-            return 0
-        return _parse(_deferred(call), rest, f"dragoman {name}")() or 0
+        with _enough_memory("smaller images, or fewer at once"):
+            if call in (train, data_make):  # their fields are those of the recipe or world that they name
+                call(rest)
+                return 0
+            return _parse(_deferred(call), rest, f"dragoman {name}")() or 0
     except UserError as error:
         _warn(str(error))
         return 2
     except ValidationError as error:  # a value out of range that only the library's own check sees
         _warn(f"{one_line(error)}; see dragoman {name} --help")
         return 2
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
-            raise
-        _warn("not enough memory; take a smaller --train.batch-size, --data.size or --method.width, or smaller images")
-        return 2
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
         _warn("interrupted; a training run continues with --resume")
         return 130
+
+
+@contextlib.contextmanager
+def _enough_memory(instead: str) -> Iterator[None]:
+    """Where memory runs out, a line that says what to take instead."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not re.search("out of memory|allocate memory", str(error)):
+            raise
+        raise UserError(f"not enough memory; take {instead}") from None
 
 
 def _parse(what: Any, words: Sequence[str], prog: str, **settings: Any) -> Any:

@@ -44,6 +44,8 @@ class Plan:
     """On average over the stages."""
     hours: float
     memory_gib: float
+    less: str
+    """Options whose smaller values take less memory."""
     precision: str
 
 
@@ -81,8 +83,18 @@ def plan(experiment: AnyExperiment) -> Plan:
         seconds_per_step=seconds / settings.steps,
         hours=seconds / 3600,
         memory_gib=_peak_gib(runtime),
+        less=less(experiment),
         precision=run.precision_note,
     )  # fmt: skip
+
+
+def less(experiment: AnyExperiment) -> str:
+    """The options of an experiment whose smaller values take less memory, in words."""
+    fields = type(experiment.method).model_fields
+    options = ["--train.batch-size", "--data.size"]
+    options += ["--method.width"] if "width" in fields else []
+    options += ["--method.gan.width"] if "gan" in fields else []
+    return f"{', '.join(options[:-1])} or {options[-1]}"
 
 
 def show(found: Plan, console: Console) -> None:
@@ -100,8 +112,7 @@ def show(found: Plan, console: Console) -> None:
     console.print(
         f"{found.images} images of {len(found.domains)} domains: {', '.join(found.domains)}\n"
         f"{found.steps} steps of {found.batch_size} images at {found.seconds_per_step:.3f} s: {found.hours:.2f} hours\n"
-        f"precision {found.precision}; peak memory {found.memory_gib:.2f} GiB "
-        "(less with a smaller --train.batch-size, --data.size or --method.width)",
+        f"precision {found.precision}; peak memory {found.memory_gib:.2f} GiB (less with a smaller {found.less})",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
 

@@ -41,6 +41,22 @@ def test_a_good_folder(good: Path, capsys: pytest.CaptureFixture[str]):
     assert shown.err == ""
 
 
+def test_images_of_one_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """As generators take them: no domains are asked for."""
+    noise(tmp_path / "0.png")
+    problem(tmp_path, "no test split", "into test/ and the others into train/")
+    (tmp_path / "train/any").mkdir(parents=True)
+    (tmp_path / "0.png").rename(tmp_path / "train/any.png")
+    noise(tmp_path / "test/1.png")
+    noise(tmp_path / "elsewhere.png")
+    found = check(tmp_path)
+    assert (found.plain, found.problems) == (True, [])
+    assert found.counts == {"test": {"images": 1}, "train": {"images": 1}}
+    capsys.readouterr()
+    assert main(["data", "check", str(tmp_path)]) == 0
+    assert "images of one kind, for generators" in capsys.readouterr().out
+
+
 def test_progress_counts_every_image(good: Path):
     (good / "train/day/text.jpg").write_text("no image")
     seen: list[int] = []
@@ -90,7 +106,7 @@ def test_the_same_pixels_in_another_format_and_split(good: Path):
 def test_no_test_split(tmp_path: Path):
     noise(tmp_path / "day/a.png")
     noise(tmp_path / "night/a.png")
-    problem(tmp_path, "no test split", "test/<domain>/")
+    problem(tmp_path, "no test split", "--split train", "test/<domain>/", "train/<domain>/")
 
 
 def test_one_domain(tmp_path: Path):

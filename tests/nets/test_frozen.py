@@ -13,7 +13,7 @@ from dragoman.data.image import read
 from dragoman.errors import UserError
 from dragoman.nets import frozen as nets
 from dragoman.nets import inception
-from dragoman.nets.frozen import PUBLISHED, build, frozen
+from dragoman.nets.frozen import PUBLISHED, build, frozen, shared
 
 COUNTS = {
     "squeezenet": 722_496,
@@ -166,10 +166,11 @@ def test_missing_damaged_or_short_weights_are_one_line(store: Path):
     line = r"no weights/vgg16-397923af.pth on this machine; put it at \$DRAGOMAN_DATA.*pytorch.org/models/vgg16-39"
     with pytest.raises(UserError, match=line):
         frozen("vgg16")
-    with pytest.raises(
-        UserError, match=r"no weights/vgg19_distilled16x_enc_relu5_1.safetensors on this machine.*tensors$"
-    ):
+    line = r"no weights/vgg19_distilled16x_enc_relu5_1.safetensors on this machine.*docs/metrics.md says where"
+    with pytest.raises(UserError, match=line + " it is from$"):
         frozen("vgg19_distilled")
+    with pytest.raises(UserError, match=line + " it is from; or take --method.vgg vgg19$"):
+        shared("vgg19_distilled", torch.device("cpu"))
     assert "put weights/vgg16-397923af.pth" in nets.missing("vgg16")
     (store / "vgg16-397923af.pth").write_bytes(b"no weights")
     with pytest.raises(UserError, match="damaged, or more than weights"):

@@ -74,7 +74,7 @@ def test_sizes_and_ranges(size, condition):
 
 def test_other_sizes_are_refused():
     for net in (Generator, Critic):
-        with pytest.raises(ValueError, match="size 48 must be 32 or 64"):
+        with pytest.raises(ValueError, match="size 48 must be 32 or 64; choose one by --data"):
             net(size=48)
 
 

@@ -331,8 +331,10 @@ def test_bad_subsets(fields: dict, complaint: str):
 
 
 def test_more_images_than_there_are():
-    with pytest.raises(UserError, match="there are 138 train images of the digit 9, 1000 are asked for; lower images"):
+    line = "there are 138 train images of the digit 9, 1000 are asked for; take --data.images 138 or less"
+    with pytest.raises(UserError, match=line):
         MNIST(source="small", digits=(9,), images=1000).open("train")
+    assert len(MNIST(source="small", digits=(9,), images=138).open("train")) == 138
 
 
 @pytest.mark.skipif(not REAL or not Path(REAL, "mnist").is_dir(), reason="no mnist in DRAGOMAN_DATA")

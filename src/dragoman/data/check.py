@@ -1,5 +1,6 @@
 """What is in a data set folder, what is wrong with it, and what to do about it."""
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from typing import Any
 
 from PIL import Image
 
+from dragoman.data.dataset import Images
 from dragoman.data.image import BadImage, read
-from dragoman.data.manifest import Manifest, Row, code
+from dragoman.data.manifest import METADATA, Manifest, Row, code
 from dragoman.errors import UserError
 
 
@@ -38,12 +40,34 @@ class Findings:
     """Groups of files with the same pixels."""
     leaks: list[list[str]] = field(default_factory=list)
     """Duplicates across splits."""
+    plain: bool = False
+    """Whether it has no domains: images of one kind, as generators take them."""
     problems: list[str] = field(default_factory=list)
     """What is wrong and what to do, a line each; empty if all is well."""
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for machines."""
         return vars(self)
+
+
+def survey(root: Path) -> tuple[Manifest, bool]:
+    """The data set of a folder, and whether it is plain: without folders for domains, as `Images` reads it.
+
+    Raises:
+        UserError: there is no data set.
+    """
+    try:
+        return Manifest.open(root), False
+    except UserError:
+        if not root.is_dir() or (root / METADATA).is_file():
+            raise
+        rows: list[Row] = []
+        for split in ("train", "test"):
+            with contextlib.suppress(UserError):  # of an empty folder the first complaint says more
+                rows += [row.model_copy(update={"domain": "images"}) for row in Images(root=root).open(split).rows]
+        if not rows:
+            raise
+        return Manifest(root, rows), True
 
 
 def check(root: Path, advance: Callable[[int], None] = lambda _: None) -> Findings:
@@ -56,10 +80,10 @@ def check(root: Path, advance: Callable[[int], None] = lambda _: None) -> Findin
     Raises:
         UserError: there is no data set.
     """
-    manifest = Manifest.open(root)
+    manifest, plain = survey(root)
     domains, exclusive = manifest.domains()
     counts = {split: dict.fromkeys(domains, 0) for split in manifest.splits()}
-    found = Findings(str(root), exclusive, counts)
+    found = Findings(str(root), exclusive, counts, plain=plain)
     sizes: Counter[str] = Counter()
     modes: Counter[str] = Counter()
     seen: dict[str, list[tuple[str, str]]] = {}
@@ -115,13 +139,17 @@ def _misfits(root: Path, row: Row, width: int, height: int) -> list[str]:
 def _problems(found: Findings, manifest: Manifest, domains: tuple[str, ...]) -> list[str]:
     """Lines that say what is wrong and what to do."""
     lines = []
-    if domains or not any(row.modalities for row in manifest.rows):  # scenes may have modalities instead
+    scenes = not domains and any(row.modalities for row in manifest.rows)  # these have modalities instead
+    if not found.plain and not scenes:
         try:
             manifest.need_domains("train" if "train" in found.counts else next(iter(found.counts)))
         except UserError as error:
             lines.append(str(error))
     if "test" not in found.counts:
-        lines.append("no test split: nothing to measure on; move some images of each domain to test/<domain>/")
+        also = "" if found.plain else ", dragoman evaluate needs --split train"
+        below = "" if found.plain else "<domain>/"
+        lines.append(f"no test split: training measures on train images{also}; put some images into test/{below} and "
+                     f"the others into train/{below}")  # fmt: skip
     for kind, files, advice in (
         ("damaged", found.corrupt, "replace or remove them; training leaves them out"),
         ("blank", found.flat, "remove them; training leaves them out"),

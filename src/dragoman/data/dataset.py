@@ -12,7 +12,7 @@ from torch import Tensor
 from dragoman.config import Config
 from dragoman.data.batch import Task
 from dragoman.data.image import BadImage, find, from_uint8, read, to_uint8
-from dragoman.data.manifest import Manifest, Row, code
+from dragoman.data.manifest import UNSET, Manifest, Row, code, give
 from dragoman.errors import UserError
 
 
@@ -59,10 +59,10 @@ class DataConfig(Config):
 class Folder(DataConfig):
     """A folder of images: train/<domain>/*.jpg and test/<domain>/*.jpg, or a metadata.jsonl that says more."""
 
-    root: Path = Path("DIR")
+    root: Path = UNSET
     """The data set's folder."""
     size: int = Field(128, ge=16)
-    """Height and width of a training image in pixels; a multiple of the network's stride (4)."""
+    """Height and width of a training image in pixels; every translator between domains takes 64, 80, 96 and so on."""
     load_size: int | None = Field(None, ge=16)
     """Shorter side after resizing, before a random crop of `size`; `size` itself if not given."""
     flip: bool = True
@@ -189,7 +189,7 @@ class ImagesDataset(FolderDataset):
         folder = config.root / split if (config.root / "train").is_dir() or split != "train" else config.root
         found = find(folder) if folder.is_dir() else []
         if not found:
-            raise UserError(f"no image files in {folder}; give a folder with .jpg or .png files")
+            raise UserError(f"no image files in {folder}; {give(config.root)} a folder with .jpg or .png files")
         self.config, self.split = config, split
         self.manifest = Manifest(config.root, [])
         self.task = Task(

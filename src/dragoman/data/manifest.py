@@ -13,6 +13,14 @@ from dragoman.errors import UserError, one_line
 
 METADATA = "metadata.jsonl"
 
+UNSET = Path("DIR")
+"""Stands in recipes for the folder that the user has to name."""
+
+
+def give(root: Path) -> str:
+    """How to say that another folder is needed: by the option, where none was named."""
+    return "give --data.root" if root == UNSET else "give"
+
 
 class Box(Config):
     """An instance in an image: a car, a pedestrian."""
@@ -66,7 +74,7 @@ class Manifest:
         """
         root = Path(root)
         if not root.is_dir():
-            raise UserError(f"no folder {root}; give a folder with train/<domain>/*.jpg (or <domain>/*.jpg)")
+            raise UserError(f"no folder {root}; {give(root)} a folder with train/<domain>/*.jpg (or <domain>/*.jpg)")
         rows = _from_metadata(root) if (root / METADATA).is_file() else _from_folders(root)
         if not rows:
             raise UserError(f"no images in {root}; expected train/<domain>/*.jpg (or <domain>/*.jpg)")
@@ -90,7 +98,9 @@ class Manifest:
         """
         rows = [row for row in self.rows if row.split == split]
         if not rows:
-            raise UserError(f"no {split} images in {self.root}; there is: {', '.join(self.splits())}")
+            there = ", ".join(self.splits())
+            advice = "" if split == "train" else f"; add some, or take these: --split {self.splits()[0]}"
+            raise UserError(f"no {split} images in {self.root}; there is: {there}{advice}")
         return rows
 
     def domains(self) -> tuple[tuple[str, ...], bool]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from dragoman.data.batch import Task
 from dragoman.data.dataset import DataConfig
 from dragoman.data.image import BadImage, decoding, to_uint8
-from dragoman.data.manifest import METADATA, Manifest, Row
+from dragoman.data.manifest import METADATA, UNSET, Manifest, Row, give
 from dragoman.data.maps import encode, read_map, resized
 from dragoman.data.modality import (
     COLOUR,
@@ -128,7 +128,7 @@ class ModalFolder(DataConfig):
     they have.
     """
 
-    root: Path = Path("DIR")
+    root: Path = UNSET
     """The data set's folder."""
     size: int = Field(128, ge=16)
     """Height and width of a training image in pixels; a multiple of the network's stride."""
@@ -170,8 +170,8 @@ class ModalFolderDataset(ModalDataset):
     def __init__(self, config: ModalFolder, split: str):
         if not (config.root / METADATA).is_file():
             what = f"{config.root} has no {METADATA}" if config.root.is_dir() else f"no folder {config.root}"
-            raise UserError(f"{what}; give a folder with a {METADATA} that names the modalities of each scene, as "
-                            "dragoman data import writes it")  # fmt: skip
+            raise UserError(f"{what}; {give(config.root)} a folder with a {METADATA} that names the modalities of each "
+                            "scene, as dragoman data import writes it")  # fmt: skip
         manifest = Manifest.open(config.root)
         files = [_files(row, config) for row in manifest.of(split)]
         learnt = "train" if "train" in manifest.splits() else split  # its rows say what there is

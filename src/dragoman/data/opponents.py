@@ -8,6 +8,7 @@ from pydantic import Field
 from dragoman.data.batch import Task
 from dragoman.data.dataset import DataConfig, Images
 from dragoman.data.image import to_uint8
+from dragoman.data.manifest import UNSET
 from dragoman.data.modal import Maps, ModalDataset
 from dragoman.data.modality import COLOUR, Modality, ordered
 
@@ -18,7 +19,7 @@ NAMES = ordered(name for names in SEEN for name in names)
 class Opponents(DataConfig):
     """A folder of colour images. Of half of them R - G and G - B are seen, of the others R - G and the image."""
 
-    root: Path = Path("DIR")
+    root: Path = UNSET
     """The data set's folder."""
     size: int = Field(128, ge=16)
     """Height and width of a training image in pixels; a multiple of the network's stride."""

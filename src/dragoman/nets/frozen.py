@@ -114,14 +114,16 @@ PUBLISHED = {
     "vgg19": Published(
         partial(vgg.vgg, vgg.VGG19), vgg.taps(vgg.VGG19), (Item("weights/vgg19-dcbb9e9d.pth"),), TORCHVISION
     ),
-    # Each channel scaled to a mean activation of 1 (Gatys et al., CVPR 2016); padded by reflection.
+    # VGG19 of Simonyan and Zisserman (ICLR 2015), each channel scaled to a mean activation of 1 on natural images
+    # (Gatys et al., CVPR 2016); padded by reflection. Its file is published nowhere under this name.
     "vgg19_normalised": Published(
         partial(vgg.vgg, vgg.VGG19, padding="reflect"),
         vgg.taps(vgg.VGG19),
         (Item("weights/vgg19_normalised_to_relu3_1.safetensors"),),
         deeper="use vgg19, whose full file is weights/vgg19-dcbb9e9d.pth, or vgg19_distilled",
     ),
-    # Not VGG19: a small network that imitates relu1_1, relu2_1 ... relu5_1 of vgg19_normalised.
+    # Not VGG19: a small network that imitates relu1_1, relu2_1 ... relu5_1 of vgg19_normalised, from "Collaborative
+    # Distillation" (Wang et al., CVPR 2020; MIT). docs/metrics.md says how the file is made of the published one.
     "vgg19_distilled": Published(
         vgg.distilled,
         vgg.DISTILLED_TAPS,
@@ -174,13 +176,16 @@ def missing(name: str) -> str:
     return "" if any(map(lookup, items)) else f"the weights of {name}: put {items[-1].name} into $DRAGOMAN_DATA"
 
 
-def frozen(name: str, layers: Sequence[str] | None = None, padding: vgg.Padding | None = None) -> Frozen:
+def frozen(
+    name: str, layers: Sequence[str] | None = None, padding: vgg.Padding | None = None, instead: str = ""
+) -> Frozen:
     """A network with its published weights, only as deep as needed, in channels_last.
 
     Args:
         name: One of PUBLISHED.
         layers: Those wanted, in this order; None for all.
         padding: zeros or reflect, of the convolutions of a VGG; None for what it was trained with.
+        instead: The option of another network, for the message where the file is at no fixed address.
 
     Raises:
         UserError: the weights are not on this machine or do not reach the layers; says what to put where.
@@ -194,7 +199,10 @@ def frozen(name: str, layers: Sequence[str] | None = None, padding: vgg.Padding 
             path = fetch(published.items[-1])
         except UserError as error:
             file = Path(published.items[-1].name).name
-            raise UserError(f"{error}; published as {published.source}/{file}" if published.source else error) from None
+            if published.source:
+                raise UserError(f"{error}; published as {published.source}/{file}") from None
+            raise UserError(f"{error}; docs/metrics.md says where it is from" + (instead and f"; or take {instead}")
+                            ) from None  # fmt: skip
     state = _read(path)
     wanted = {key: published.key(key) for key in net.state_dict() if not key.endswith("num_batches_tracked")}
     if lacking := sorted(file_key for file_key in wanted.values() if file_key not in state):
@@ -214,7 +222,7 @@ def shared(name: str, device: torch.device) -> Frozen:
         UserError: as `frozen`.
     """
     layers = [f"relu{block}_1" for block in range(1, 6)]
-    net = build("vgg19_distilled", layers) if name == "random" else frozen(name, layers)
+    net = build("vgg19_distilled", layers) if name == "random" else frozen(name, layers, instead="--method.vgg vgg19")
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

@@ -98,7 +98,8 @@ def load_published(net: Encoder, start: Start) -> None:
     Raises:
         UserError: they are not on this machine.
     """
-    features = frozen(start, ["relu5_1" if start == "vgg19_distilled" else "relu5_3"]).features
+    layer = "relu5_1" if start == "vgg19_distilled" else "relu5_3"
+    features = frozen(start, [layer], instead="--method.start random").features
     convs, theirs = ([m for m in body.modules() if isinstance(m, nn.Conv2d)] for body in (net.blocks, features))
     for mine, other in zip(convs, theirs, strict=False):  # it may be as deep as ours or deeper
         mine.load_state_dict(other.state_dict())

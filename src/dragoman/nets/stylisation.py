@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         Raises:
             UserError: they are not on this machine or do not reach as deep; says what to put where.
         """
-        net = frozen(self.network, [f"relu{len(self.ends)}_1"])
+        net = frozen(self.network, [f"relu{len(self.ends)}_1"], instead="--method.encoder vgg19")
         self.features.load_state_dict(net.features.state_dict())
 
     def forward(self, x: Tensor, depth: int | None = None) -> list[Tensor]:

@@ -78,7 +78,7 @@ class DownBlock(nn.Module):
 def widths(size: int, width: int) -> list[int]:
     """Channels from side `size` down to side 4. Raises ValueError for another size than 32 or 64."""
     if size not in (32, 64):
-        raise ValueError(f"size {size} must be 32 or 64")
+        raise ValueError(f"size {size} must be 32 or 64; choose one by --data.size")
     return [width * w for w in WIDTHS[: size.bit_length() - 2]]
 
 

@@ -274,7 +274,6 @@ class MNIST(BuiltIn):
         counts = np.diff(np.round(np.cumsum([0, *shares]) * total)).astype(int).tolist()
         for digit, have, want in zip(self.digits, there, counts, strict=True):
             if want > have:
-                raise UserError(
-                    f"there are {have} {split} images of the digit {digit}, {want} are asked for; lower images"
-                )
+                raise UserError(f"there are {have} {split} images of the digit {digit}, {want} are asked for; take "
+                                f"--data.images {int((np.array(there) / shares).min())} or less")  # fmt: skip
         return counts
