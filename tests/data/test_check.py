@@ -9,6 +9,7 @@ from PIL import Image
 
 from dragoman.cli import main
 from dragoman.data.check import check
+from dragoman.data.dataset import Images
 from dragoman.data.manifest import Manifest, Row
 
 RNG = np.random.default_rng(0)
@@ -55,6 +56,13 @@ def test_images_of_one_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     capsys.readouterr()
     assert main(["data", "check", str(tmp_path)]) == 0
     assert "images of one kind, for generators" in capsys.readouterr().out
+
+
+def test_images_of_one_kind_without_train_are_all_but_the_test_images(tmp_path: Path):
+    for name in ("a.png", "more/b.png", "test/c.png"):
+        noise(tmp_path / name)
+    rows = {split: [row.file_name for row in Images(root=tmp_path).open(split).rows] for split in ("train", "test")}
+    assert rows == {"train": ["a.png", "more/b.png"], "test": ["test/c.png"]}
 
 
 def test_progress_counts_every_image(good: Path):

@@ -174,7 +174,7 @@ class Images(Folder):
     """There is one, "images"."""
 
     def open(self, split: str) -> "ImagesDataset":
-        """The images of a split: of root/train and root/test, or all under root if there is no root/train.
+        """The images of a split: of root/train and root/test, or without root/train all but those of root/test.
 
         Raises:
             UserError: there are none.
@@ -188,6 +188,8 @@ class ImagesDataset(FolderDataset):
     def __init__(self, config: Images, split: str):
         folder = config.root / split if (config.root / "train").is_dir() or split != "train" else config.root
         found = find(folder) if folder.is_dir() else []
+        if folder == config.root:
+            found = [path for path in found if path.relative_to(folder).parts[0] != "test"]
         if not found:
             raise UserError(f"no image files in {folder}; {give(config.root)} a folder with .jpg or .png files")
         self.config, self.split = config, split
