@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from claim import HERE, Claim, Values
+from claim import HERE, Claim, Values, trained
 from egsc_it_table2 import budgeted
 from torch import Tensor
 
@@ -18,7 +18,6 @@ from dragoman.inference.translator import Translator
 from dragoman.metrics.segmentation import Confusion
 from dragoman.nets.segmenter import Segmenter, train_segmenter
 from dragoman.report.grids import grid
-from dragoman.run import train
 from dragoman.worlds.streets import CLASSES
 from dragoman.worlds.world import Rendered
 
@@ -90,8 +89,8 @@ def main() -> None:
 
         def measured(folder: Path, row=row, recipe=recipe) -> Values:
             if recipe:
-                train(budgeted(recipe, UPDATES, BATCH), folder / "run", resume=True, quiet=True)
-                images = translated(row, load(folder / "run" / "model"), source[0], real[0])
+                model = trained(budgeted(recipe, UPDATES, BATCH), folder / "run")
+                images = translated(row, load(model), source[0], real[0])
             else:
                 images = real[0] if row == "oracle" else source[0]
             targets = real[1] if row == "oracle" else source[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from claim import HERE, Claim, Values
+from claim import HERE, Claim, Values, changed, trained
 from PIL import Image
 from torch import Tensor
 
@@ -23,7 +23,6 @@ from dragoman.metrics.embedding import project
 from dragoman.recipes.experiment import Experiment
 from dragoman.report.grids import grid
 from dragoman.report.scatter import scatter
-from dragoman.run import train
 from dragoman.worlds.mnist import COLOURED, Exemplars
 
 ROWS = {
@@ -66,15 +65,13 @@ PAPER = {  # Tables 2 and 4
 
 def budgeted(recipe: str, updates: int = UPDATES, batch: int = BATCH) -> Experiment[Any, Any]:
     """A recipe with the budget of a table."""
-    experiment = recipes.find(recipe)
-    method, steps = experiment.method, updates
+    method, steps = recipes.find(recipe).method, updates
     if recipe.startswith(STYLE_TRANSFER):
-        return experiment.model_copy(update={"train": experiment.train.model_copy(update={"steps": DECODER_STEPS})})
+        return changed(recipe, DECODER_STEPS, {}, {})
     if isinstance(method, UNITConfig):  # EGSC-IT's too, which trains F before
         share = 1 - method.pretrain if isinstance(method, EGSCITConfig) else 1
         steps = round(updates / method.g_updates / share)
-    settings = experiment.train.model_copy(update={"steps": steps, "batch_size": batch})
-    return experiment.model_copy(update={"train": settings})
+    return changed(recipe, steps, {}, {}, batch_size=batch)
 
 
 def guided(name: str, translator: Translator, data: Exemplars, rows: list[int], exemplars: list[int]) -> Tensor:
@@ -149,8 +146,7 @@ def main() -> None:
         experiment = budgeted(recipe)
 
         def measured(folder: Path, row=row, experiment=experiment) -> Values:
-            train(experiment, folder / "run", resume=True, quiet=True)
-            translator = load(folder / "run" / "model")
+            translator = load(trained(experiment, folder / "run"))
             strength = {"strength": tune(row, translator, data.open("train"))} if row in STYLE_TRANSFER else {}
             return measure(row, translator, test) | strength
 

@@ -7,12 +7,11 @@ command line are computed, all others must be there already). Needs MNIST, and t
 import sys
 from pathlib import Path
 
-from claim import HERE, Claim, Values
+from claim import HERE, Claim, Values, trained
 from egsc_it_table2 import PAIRS, budgeted, guided, measure
 
 from dragoman import load, recipes
 from dragoman.report.grids import grid
-from dragoman.run import train
 from dragoman.worlds.mnist import Exemplars
 
 ROWS = {
@@ -46,8 +45,7 @@ def main() -> None:
         experiment = budgeted(recipe, UPDATES, BATCH)
 
         def measured(folder: Path, row=row, experiment=experiment) -> Values:
-            train(experiment, folder / "run", resume=True, quiet=True)
-            return measure(row, load(folder / "run" / "model"), test, shares=False)
+            return measure(row, load(trained(experiment, folder / "run")), test, shares=False)
 
         if row in wanted or claim.has(row):
             claim.row(row, 0, experiment.train.steps, measured)
