@@ -1,6 +1,7 @@
 """What every evidence script shares: rows trained or measured once, resumed when stopped, and the recorded result."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -143,11 +144,15 @@ def trained(experiment: Experiment, folder: Path) -> Path:
     """
     if not (folder / "metrics.json").exists():
         train(experiment, folder, resume=True, quiet=True)
-    before, now = (e.model_dump() for e in (read_experiment(folder / "config.json"), experiment))
-    before["train"]["precision"] = now["train"]["precision"]  # older runs leave it to "auto", which chose bf16
-    if before != now:
+    if _settings(read_experiment(folder / "config.json")) != _settings(experiment):
         raise SystemExit(f"{folder} was trained with other settings; move it away")
     return folder / "model"
+
+
+def _settings(experiment: Experiment) -> str:
+    """Wherever the repository is; older runs leave the precision to "auto", which chose bf16."""
+    settings = experiment.train.model_copy(update={"precision": "bf16"})
+    return re.sub('"/[^"]*/runs/', '"runs/', experiment.model_copy(update={"train": settings}).model_dump_json())
 
 
 def picture(name: str, lines: Sequence[list[Tensor]], header: Sequence[str] = (), cell: int = 56) -> None:
