@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from claim import HERE, Values, changed, trained
+from safetensors.torch import load_model, save_model
 from torch import Tensor
 
 from dragoman import load_sampler
@@ -12,13 +13,15 @@ from dragoman.metrics import frechet_distance
 from dragoman.metrics.classification import predict
 from dragoman.metrics.extractor import extractor
 from dragoman.metrics.wasserstein import independent_wasserstein
-from dragoman.nets.classifier import train_classifier
+from dragoman.nets.classifier import Classifier, train_classifier
 from dragoman.worlds.mnist import MNIST
 
 SAMPLES = 1000
 """Generated images of a model."""
 SOURCE_STEPS = 5000
 """Of a GAN that others start from."""
+JUDGE = HERE.parent / "runs" / "evidence" / "digits_judge.safetensors"
+"""The classifier, the same for all tables."""
 
 
 class Judge:
@@ -26,9 +29,14 @@ class Judge:
 
     def __init__(self) -> None:
         self.real = {split: _by_digit(split) for split in ("train", "test")}
-        images = torch.cat(self.real["train"])
-        labels = torch.cat([torch.full((len(own),), digit) for digit, own in enumerate(self.real["train"])])
-        self.classifier = train_classifier(images, labels, 10, steps=3000, batch=128)
+        if not JUDGE.exists():
+            images = torch.cat(self.real["train"])
+            labels = torch.cat([torch.full((len(own),), digit) for digit, own in enumerate(self.real["train"])])
+            trained_once = train_classifier(images, labels, 10, steps=3000, batch=128)
+            JUDGE.parent.mkdir(parents=True, exist_ok=True)
+            save_model(trained_once, JUDGE)
+        self.classifier = Classifier(1, 10).eval().requires_grad_(False)
+        load_model(self.classifier, JUDGE)
         self.features = extractor("classifier", self.classifier)
 
     def accuracy(self) -> float:
