@@ -42,24 +42,38 @@ class Claim:
         self.commit = _commit()  # before anything is written
 
     def row(
-        self, row: str, number: int, steps: int, measure: Callable[[Path], Values], run: Path | None = None
+        self, row: str, number: int, of: Experiment | int, measure: Callable[[Path], Values], run: Path | None = None
     ) -> None:
         """Compute a row in its own folder (which is kept, so training in it resumes), unless it is there already.
 
-        Its time is that of the training, whose folder is `run`, if claims share it, or "run" within the row's own.
+        Its time and device are those of the training, whose folder is `run`, if claims share it, or "run" within the
+        row's own.
+
+        Args:
+            row: Its name.
+            number: Which of those that the row is repeated for.
+            of: What is trained, or its steps where that is not one run of a recipe.
+            measure: From the row's folder to its metrics.
+            run: The folder of the training.
+
+        Raises:
+            SystemExit: the row that is there is of other settings or steps.
         """
         folder = self.work / f"{row}-{number}"
-        done = folder / "row.json"
+        done, run = folder / "row.json", run or folder / "run"
+        steps = of if isinstance(of, int) else of.train.steps
         if done.exists() and (before := json.loads(done.read_text())["steps"]) != steps:
             raise SystemExit(f"{folder} holds a row of {before} steps, not {steps}; move it away")
+        if done.exists() and isinstance(of, Experiment):
+            same(of, run)
         if not done.exists():
             start = time.perf_counter()
             metrics = measure(folder)
-            log = (run or folder / "run") / "log.jsonl"
-            seconds = time.perf_counter() - start
-            if log.exists():
+            seconds, device = time.perf_counter() - start, {}
+            if (log := run / "log.jsonl").exists():
                 seconds = max(json.loads(line).get("seconds", 0) for line in log.read_text().splitlines())
-            record = {"row": row, self.over: number, "steps": steps, "seconds": round(seconds, 1)}
+                device = {"device": json.loads((run / "environment.json").read_text())["processor"]}
+            record = {"row": row, self.over: number, "steps": steps, "seconds": round(seconds, 1)} | device
             folder.mkdir(parents=True, exist_ok=True)
             done.write_text(json.dumps(record | {"commit": self.commit, "metrics": metrics}))
         self.rows.append({"seed": 0} | json.loads(done.read_text()))  # where it is not what rows differ in
@@ -83,10 +97,12 @@ class Claim:
         verdicts = [f"{'holds' if true else 'does not hold'}: {statement}" for statement, true in holds.items()]
         print("\n".join(verdicts))
         self._document(header, lines, verdicts)
+        here = processor(torch.device("cpu"))
         result = {
             "claim": self.name, "paper": self.paper, "rows": self.rows, "means": self._means(),
             "protocol": self.protocol, "recipe": self.recipe, "scale": self.scale, "commit": self.commit,
-            "device": processor(torch.device("cpu")), "holds": holds,
+            "device": ", ".join(dict.fromkeys(row["device"] for row in self.rows if "device" in row)) or here,
+            "holds": holds,
         }  # fmt: skip
         (HERE / "results").mkdir(exist_ok=True)
         (HERE / "results" / f"{self.name}.json").write_text(json.dumps(result, indent=1) + "\n")
@@ -113,7 +129,8 @@ class Claim:
         numbers = sorted({row[self.over] for row in self.rows})
         rows = [header, ["---"] * len(header), *lines]
         table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-        steps = max(row["steps"] for row in self.rows)
+        counts = sorted({row["steps"] for row in self.rows} - {0})
+        steps = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(*counts)
         said = "\n".join(f"- {verdict}" for verdict in verdicts)
         text = f"\n{self.scale}; {steps} steps; means of {self.over}s {', '.join(map(str, numbers))}.\n\n{table}\n\n"
         text += f"Protocol: {self.protocol}.\n\n{said}\n\n"
@@ -144,9 +161,18 @@ def trained(experiment: Experiment, folder: Path) -> Path:
     """
     if not (folder / "metrics.json").exists():
         train(experiment, folder, resume=True, quiet=True)
+    same(experiment, folder)
+    return folder / "model"
+
+
+def same(experiment: Experiment, folder: Path) -> None:
+    """Stop unless a run was of these settings.
+
+    Raises:
+        SystemExit: it was of others.
+    """
     if _settings(read_experiment(folder / "config.json")) != _settings(experiment):
         raise SystemExit(f"{folder} was trained with other settings; move it away")
-    return folder / "model"
 
 
 def _settings(experiment: Experiment) -> str:

@@ -63,7 +63,7 @@ def main() -> None:
             def measured(folder: Path, row=row, experiment=experiment, real=real) -> Values:
                 return measure(judge, row, trained(experiment, folder / "run"), real)
 
-            claim.row(row, mixture, steps, measured)
+            claim.row(row, mixture, experiment, measured)
     lines = [drawn(claim.work / f"{row}-{mixture}" / "run" / "model", 20) for row in rows for mixture in MIXTURES]
     picture(claim.name, lines, cell=40)
     d = {row: claim.mean(row, "fd_classifier") for row in rows}

@@ -59,7 +59,7 @@ def main() -> None:
             def measured(folder: Path, row=row, experiment=experiment) -> Values:
                 return measure(judge, trained(experiment, folder / "run"), LABEL.get(row))
 
-            claim.row(f"{place}_{row}", 0, experiment.train.steps, measured)
+            claim.row(f"{place}_{row}", 0, experiment, measured)
             lines.append(drawn(claim.work / f"{place}_{row}-0" / "run" / "model", 20, LABEL.get(row)))
     picture(claim.name, lines, cell=40)
     holds = {}

@@ -35,23 +35,23 @@ def main() -> None:
     lines = []
     for digit in range(10):
         for setting in SETTINGS:
+            if not (digit in wanted or claim.has(setting, digit)):
+                continue
             place, kind = setting.split("_")
+            digits, conditional = [d for d in range(10) if place == "on" or d != digit], kind == "conditional"
+            settings = {
+                "sources": (source(digits, conditional),), "labels": len(digits) if conditional else 0, "mining": 1.0,
+            }  # fmt: skip
+            experiment = changed("mine_gan.digits", STEPS, {"digits": (digit,)}, settings)
 
-            def measured(folder: Path, digit=digit, place=place, kind=kind) -> Values:
-                digits = [d for d in range(10) if place == "on" or d != digit]
-                conditional = kind == "conditional"
-                labels = len(digits) if conditional else 0
-                settings = {"sources": (source(digits, conditional),), "labels": labels, "mining": 1.0}
-                images = judge.samples(
-                    trained(changed("mine_gan.digits", STEPS, {"digits": (digit,)}, settings), folder / "run")
-                )
+            def measured(folder: Path, digit=digit, experiment=experiment) -> Values:
+                images = judge.samples(trained(experiment, folder / "run"))
                 return {
                     "classifier_error": judge.error(images, digit),
                     "fd_classifier": judge.distance(images, [digit]),
                 }
 
-            if digit in wanted or claim.has(setting, digit):
-                claim.row(setting, digit, STEPS, measured)
+            claim.row(setting, digit, experiment, measured)
         models = [claim.work / f"{setting}-{digit}" / "run" / "model" for setting in SETTINGS]
         if all(model.is_dir() for model in models):
             lines.append([image for model in models for image in drawn(model, 4)])

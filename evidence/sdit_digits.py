@@ -61,7 +61,7 @@ def main() -> None:
                 train(experiment, folder / "run", resume=True, quiet=True)
                 return measures[seed](load(folder / "run" / "model"))["metrics"]
 
-            claim.row(row, seed, experiment.train.steps, measure)
+            claim.row(row, seed, experiment, measure)
         claim.row("real", seed, 0, lambda _, seed=seed: {"reverse_accuracy": measures[seed].reverse_real()})
     picture(claim, collect(test, 4, 3).images)
     d, i, r = (lambda row, m=m: claim.mean(row, m) for m in ("diversity", "identity_distance", "reverse_accuracy"))

@@ -56,7 +56,7 @@ def main() -> None:
             ious = {f"mask_iou_{d}": v["mask_iou"] for d, v in result["per_domain"].items() if "mask_iou" in v}
             return result["metrics"] | ious
 
-        claim.row(row, 0, experiment.train.steps, measured)
+        claim.row(row, 0, experiment, measured)
     picture(claim, measure, collect(test, 3, 3).rows)
     d, i = (lambda row, m=m: claim.mean(row, m) for m in ("lpips_diversity", "identity_distance"))
     others = [row for row in ROWS if row != "sdit"]

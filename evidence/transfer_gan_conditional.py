@@ -70,7 +70,7 @@ def main() -> None:
         def measured(folder: Path, experiment=experiment) -> Values:
             return values(judge, trained(experiment, folder / "run"))
 
-        claim.row(row, 0, steps, measured)
+        claim.row(row, 0, experiment, measured)
     picture(claim.name, [drawn(claim.work / f"{row}-0" / "run" / "model", 15) for row in rows])
     holds = {}
     for ending in (f"{most}_at_{EARLY}", str(most), f"{most}_concat"):

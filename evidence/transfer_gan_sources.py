@@ -58,7 +58,7 @@ def main() -> None:
                 after = judge.samples(trained(experiment, folder / "run"))
                 return {"source_distance": distance, "fd_classifier": judge.distance(after, [digit])}
 
-            claim.row(f"{digit}_from_{name}", 0, STEPS, measured)
+            claim.row(f"{digit}_from_{name}", 0, experiment, measured)
             values = claim.rows[-1]["metrics"]
             found[digit].append((values["source_distance"], values["fd_classifier"]))
             lines.append(drawn(claim.work / f"{digit}_from_{name}-0" / "run" / "model", 16))
