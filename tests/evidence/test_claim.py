@@ -1,0 +1,52 @@
+import json
+
+import claim as shared
+import pytest
+from claim import Claim, changed, trained
+
+
+@pytest.fixture
+def claim(tmp_path, monkeypatch):
+    """A claim that is recorded below a folder of its own."""
+    monkeypatch.setattr(shared, "HERE", tmp_path / "evidence")
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("before\n<!-- evidence: it -->\nstale\n<!-- end -->\nafter\n")
+    return Claim("it", recipe="stargan.tiny", scale="tiny", protocol="by hand", paper={"a": {"fid": 3}}, docs="page.md")
+
+
+def test_a_row_is_computed_once(claim):
+    values = iter([1.0, 2.0])
+    for _ in range(2):
+        claim.row("a", 0, 5, lambda folder: {"metric": next(values)})
+    assert [row["metrics"]["metric"] for row in claim.rows] == [1.0, 1.0]
+
+
+def test_a_row_of_other_steps_is_refused(claim):
+    claim.row("a", 0, 5, lambda folder: {"metric": 1.0})
+    with pytest.raises(SystemExit, match="holds a row of 5 steps, not 6"):
+        claim.row("a", 0, 6, lambda folder: {"metric": 1.0})
+
+
+def test_a_row_of_other_settings_is_refused(claim):
+    experiment = changed("stargan.tiny", 2, {}, {})
+    claim.row("a", 0, experiment, lambda folder: {"size": float(trained(experiment, folder / "run").is_dir())})
+    claim.row("a", 0, experiment, lambda folder: {"size": 2.0})
+    assert [row["metrics"]["size"] for row in claim.rows] == [1.0, 1.0]
+    assert claim.rows[0]["device"] and claim.rows[0]["seconds"] > 0
+    with pytest.raises(SystemExit, match="other settings"):
+        claim.row("a", 0, changed("stargan.tiny", 2, {}, {"w_rec": 3.0}), lambda folder: {})
+
+
+def test_the_result_has_what_was_measured_and_what_holds(claim, tmp_path):
+    for seed, value in enumerate((1.0, 3.0)):
+        claim.row("a", seed, 5, lambda folder, value=value: {"metric": value})
+    claim.row("b", 0, 9, lambda folder: {"other": 0.5})
+    claim.write({"a is two": claim.mean("a", "metric") == 2, "a is three": claim.mean("a", "metric") == 3})
+    result = json.loads((tmp_path / "evidence" / "results" / "it.json").read_text())
+    assert result["means"] == {"a": {"metric": 2.0}, "b": {"other": 0.5}}
+    assert result["holds"] == {"a is two": True, "a is three": False}
+    page = (tmp_path / "docs" / "page.md").read_text()
+    assert page.startswith("before\n") and page.endswith("<!-- end -->\nafter\n") and "stale" not in page
+    assert "| a | fid 3 | 2.0000 |  |" in page and "| b |  |  | 0.5000 |" in page
+    assert "5 to 9 steps" in page and "- does not hold: a is three" in page
