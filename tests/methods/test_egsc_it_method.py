@@ -194,13 +194,26 @@ def test_the_translator_takes_exemplars_and_remembers_some(two_sides):
     normal = (c - c.mean((2, 3), keepdim=True)) / (c.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
     gamma, beta = expected[:, :, None, None].chunk(2, 1)
     torch.testing.assert_close(y, method.G(gamma * normal + beta, 1), rtol=1e-3, atol=1e-4)
-    assert shown.shape == (3, 1, 16, 16) and 0 < shown.min() < shown.max() < 1
+    assert shown.shape == (3, 1, 16, 16)
     assert not torch.allclose(y, translator.translate(a, to_b, styles.flip(0))[0])
     method.g_losses(two_sides)
     kept = torch.stack([translator.style(to_b[0], seed) for seed in range(20)])
     assert {tuple(row) for row in kept.tolist()} <= {tuple(row) for row in method.bank.styles[1, :3].tolist()}
     torch.testing.assert_close(method.bank.styles[1, :3], expected, rtol=1e-4, atol=1e-5)
     assert len(kept.unique(dim=0)) == 3
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_the_translator_shows_the_mask_of_the_sources_features(two_sides, target):
+    """m = (1 - eta) sigmoid(f) + eta, averaged over features, and f is of the source domain's F."""
+    method = small(eta=0.3).eval()
+    translator = Translator(method.translator(dict(method.named_children())), TASK)
+    x, c = two_sides.sides()[1 - target], torch.eye(2)[target].expand(3, -1)
+    _, shown = translator.translate(x, c, translator.style(c[0], exemplar=two_sides.sides()[target][0]).expand(3, -1))
+    m = (0.7 / (1 + torch.exp(-method.F[1 - target](x))) + 0.3).mean(1, keepdim=True)
+    expected = torch.nn.functional.interpolate(m, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(shown, expected, rtol=1e-4, atol=1e-5)
+    assert 0.3 < shown.min() < shown.max() < 1
 
 
 def test_without_adain_there_is_no_exemplar(two_sides):
