@@ -214,6 +214,7 @@ def test_the_translator_shows_the_mask_of_the_sources_features(two_sides, target
     expected = torch.nn.functional.interpolate(m, scale_factor=2, mode="bilinear")
     torch.testing.assert_close(shown, expected, rtol=1e-4, atol=1e-5)
     assert 0.3 < shown.min() < shown.max() < 1
+    assert not translator.core.mask_marks_change
 
 
 def test_without_adain_there_is_no_exemplar(two_sides):

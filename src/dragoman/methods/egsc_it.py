@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -217,6 +217,8 @@ def sum_of(terms) -> Tensor:
 
 class EGSCITCore(UNITCore):
     """E, G, F and the exemplars of training behind the translator's interface."""
+
+    mask_marks_change: ClassVar[bool] = False  # it tells which content is let through, changed or not
 
     def __init__(self, nets: Mapping[str, nn.Module], config: EGSCITConfig):
         super().__init__(nets["E"], nets["G"], 2**config.downs)
