@@ -204,6 +204,8 @@ def test_translations_below_the_inputs_are_no_inputs(model: Path, photos: Path):
         (["--to", "nihgt"], "did you mean night?"),
         (["--to", "night", "--exemplar", "EXEMPLAR"], "takes no exemplar"),
         (["--to", "night", "--exemplar", "nothing.png"], "nothing.png: No such file"),
+        (["--to", "night", "--exemplar", "EXEMPLAR", "--samples", "3"], "--exemplar and --samples do not go together"),
+        (["--to", "night", "--exemplar", "EXEMPLAR", "--seed", "0"], "--exemplar and --seed do not go together"),
         (["--to", "night", "--samples", "0"], "--samples must be at least 1, got 0"),
         (["--to", "night", "--seed", "-1"], "--seed must be from 0"),
         (["--to", "night", "--seed", "99999999999999999999"], "--seed must be from 0"),
