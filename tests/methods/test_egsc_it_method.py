@@ -286,7 +286,7 @@ def test_without_adain_there_is_no_exemplar(two_sides):
     method = small(adain=False)
     translator = Translator(method.translator(dict(method.named_children())), TASK)
     assert translator.core.style_dim == 0
-    with pytest.raises(UserError, match="takes no exemplar"):
+    with pytest.raises(UserError, match="takes no exemplar; leave it out"):
         translator.style(torch.eye(2)[1], exemplar=two_sides.image[0])
     method.g_losses(two_sides)
     assert method.bank.count.sum() == 0

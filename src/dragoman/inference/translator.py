@@ -57,7 +57,7 @@ class Core(nn.Module):
         Raises:
             UserError: the method takes no exemplar.
         """
-        raise UserError("this model takes no exemplar; use a seed instead")
+        raise UserError(f"this model takes no exemplar; {'use a seed instead' if self.style_dim else 'leave it out'}")
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits [N, K] of the domains of images [N, C, H, W], for methods whose discriminator tells them.
