@@ -214,7 +214,7 @@ def translate(
         out: Where to write.
         from_: Between modalities, what the inputs are: one, of files and folders, or several, of as many files of one
             scene. Depths are 16-bit grey with 256 to the metre or .npy in metres, segmentations class numbers.
-        exemplar: An image whose style to take, for methods that can.
+        exemplar: An image whose style to take instead of a random one, for methods that can.
         exemplar_dir: A folder of them: writes one picture, OUT/matrix.png, of every input in the style of every
             exemplar (at most 16 of each, the first by name), and no other file.
         seed: Of the random style, 0 if not given; the same seed gives the same style to every image.
@@ -238,6 +238,8 @@ def translate(
     given = [flag for flag, value in styled.items() if value is not None]
     if exemplar_dir is not None and given:
         raise UserError(f"--exemplar-dir and {given[0]} do not go together; leave one out")
+    if exemplar is not None and (random := [flag for flag in ("--samples", "--seed") if flag in given]):
+        raise UserError(f"--exemplar and {random[0]} do not go together; leave one out")  # it has one style
     if samples is not None and samples < 1:
         raise UserError(f"--samples must be at least 1, got {samples}")
     if seed is not None and not 0 <= seed < 2**32:

@@ -12,6 +12,7 @@ from dragoman.cli import main
 from dragoman.data.batch import Task
 from dragoman.data.manifest import Manifest, Row
 from dragoman.inference.files import SETTINGS, plan
+from dragoman.methods.egsc_it import EGSCIT, EGSCITConfig
 from dragoman.methods.sdit import SDIT, SDITConfig
 from dragoman.methods.stargan import StarGAN, StarGANConfig
 from dragoman.model import save_model
@@ -130,6 +131,28 @@ def test_other_settings_do_not_mix(
     assert {n: (out / n).read_bytes() for n in tree(out)} == before
 
 
+def test_another_picture_of_the_same_name_is_another_exemplar(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    torch.manual_seed(0)
+    config = EGSCITConfig(width=4, downs=1, blocks=2, d_layers=2, vgg="random")
+    method = EGSCIT(config, Task(domains=("a", "b"), size=16))
+    save_model(tmp_path / "model", method, dict(method.named_children()), {})
+    look, out = tmp_path / "look.png", tmp_path / "out"
+    words = [tmp_path / "model", photos, "--to", "b", "--out", out, "--exemplar"]
+    Image.new("RGB", (16, 16), (200, 30, 30)).save(look)
+    translate(*words, look)
+    before = {name: (out / name).read_bytes() for name in tree(out)}
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved/look.png").write_bytes(look.read_bytes())
+    capsys.readouterr()
+    translate(*words, tmp_path / "moved/look.png")
+    assert "0 translated, 4 were done already" in capsys.readouterr().out
+    Image.new("RGB", (16, 16), (30, 30, 200)).save(look)
+    assert f"{out} holds translations with another exemplar (look.png, SHA-256 " in refused(capsys, *words, look)
+    assert {name: (out / name).read_bytes() for name in tree(out)} == before
+
+
 def test_another_model_does_not_mix(
     model: Path, faces: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -204,6 +227,8 @@ def test_translations_below_the_inputs_are_no_inputs(model: Path, photos: Path):
         (["--to", "nihgt"], "did you mean night?"),
         (["--to", "night", "--exemplar", "EXEMPLAR"], "takes no exemplar"),
         (["--to", "night", "--exemplar", "nothing.png"], "nothing.png: No such file"),
+        (["--to", "night", "--exemplar", "EXEMPLAR", "--samples", "3"], "--exemplar and --samples do not go together"),
+        (["--to", "night", "--exemplar", "EXEMPLAR", "--seed", "0"], "--exemplar and --seed do not go together"),
         (["--to", "night", "--samples", "0"], "--samples must be at least 1, got 0"),
         (["--to", "night", "--seed", "-1"], "--seed must be from 0"),
         (["--to", "night", "--seed", "99999999999999999999"], "--seed must be from 0"),

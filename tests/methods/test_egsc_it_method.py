@@ -75,33 +75,94 @@ def test_feature_mask():
     torch.testing.assert_close(mask(f, 0.0), torch.sigmoid(f))
 
 
-def test_the_four_flows_and_the_cycles(two_sides):
+def by_hand(method, c, domain, source, exemplar, masked=True, guided=True, statistics="std"):
+    """G of the content c with eta 0.5, each of mask and AdaIN if it is there."""
+    delta = (lambda f: delta_var(f).sqrt()) if statistics == "std" else delta_var
+    if masked:
+        c = (0.5 / (1 + torch.exp(-source)) + 0.5) * c
+    if guided:
+        normal = (c - c.mean((2, 3), keepdim=True)) / delta(c)
+        c = delta(exemplar) * normal + exemplar.mean((2, 3), keepdim=True)
+    return method.G.own[domain](c)
+
+
+def delta_var(f):
+    return f.var((2, 3), correction=0, keepdim=True) + 1e-5
+
+
+def flows_by_hand(method, a, b, **how):
     """Content and mask come from the source, statistics from the exemplar; a cycle's are its own first image's."""
-    method = small()
-    a, b = two_sides.image[:3], two_sides.image[3:]
+    f_a, f_b = method.F[0](a), method.F[1](b)
+    h_a, h_b = method.E(a, 0), method.E(b, 1)
+    c_a, c_b = (method.G.shared(h + torch.randn_like(h)) for h in (h_a, h_b))
+    ab, ba = by_hand(method, c_a, 1, f_a, f_b, **how), by_hand(method, c_b, 0, f_b, f_a, **how)
+    h_ab, h_ba = method.E(ab, 1), method.E(ba, 0)
+    c_ab, c_ba = (method.G.shared(h + torch.randn_like(h)) for h in (h_ab, h_ba))
+    return {
+        "h_a": h_a, "h_b": h_b, "x_ab": ab, "x_ba": ba, "h_ab": h_ab, "h_ba": h_ba,
+        "x_aba": by_hand(method, c_ab, 0, f_a, f_a, **how), "x_bab": by_hand(method, c_ba, 1, f_b, f_b, **how),
+        "x_aa": by_hand(method, c_a, 0, f_a, f_a, **how), "x_bb": by_hand(method, c_b, 1, f_b, f_b, **how),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("statistics", ["std", "var"])
+def test_the_four_flows_and_the_cycles(two_sides, statistics):
+    method = small(statistics=statistics)
+    a, b = two_sides.sides()
     torch.manual_seed(3)
     flows = method.flows(a, b)
     torch.manual_seed(3)
-    f_a, f_b = method.F[0](a), method.F[1](b)
-    h_a, h_b = method.E(a, 0), method.E(b, 1)
-    z_a, z_b = h_a + torch.randn_like(h_a), h_b + torch.randn_like(h_b)
-
-    def decode(z, domain, source, exemplar):
-        c = (0.5 * torch.sigmoid(source) + 0.5) * method.G.shared(z)
-        normal = (c - c.mean((2, 3), keepdim=True)) / (c.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
-        gamma = (exemplar.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
-        return method.G.own[domain](gamma * normal + exemplar.mean((2, 3), keepdim=True))
-
-    ab, ba = decode(z_a, 1, f_a, f_b), decode(z_b, 0, f_b, f_a)
-    h_ab, h_ba = method.E(ab, 1), method.E(ba, 0)
-    aba = decode(h_ab + torch.randn_like(h_ab), 0, f_a, f_a)
-    bab = decode(h_ba + torch.randn_like(h_ba), 1, f_b, f_b)
-    expected = {
-        "x_ab": ab, "x_ba": ba, "h_ab": h_ab, "h_ba": h_ba, "x_aba": aba, "x_bab": bab,
-        "x_aa": decode(z_a, 0, f_a, f_a), "x_bb": decode(z_b, 1, f_b, f_b),
-    }  # fmt: skip
-    for name, value in expected.items():
+    for name, value in flows_by_hand(method, a, b, statistics=statistics).items():
         torch.testing.assert_close(getattr(flows, name), value, msg=name, rtol=1e-3, atol=1e-4)
+
+
+ABLATIONS = {
+    "mask": ({"eta": 1.0}, {"masked": False}),
+    "adain": ({"adain": False}, {"guided": False}),
+    "perceptual": ({"w_content": 0, "w_style": 0}, {}),
+}
+"""What Table 2 takes away: the settings, and what they change in the formulas."""
+
+
+@pytest.mark.parametrize("off", ABLATIONS)
+def test_an_ablation_takes_away_one_thing(two_sides, off):
+    changes, how = ABLATIONS[off]
+    method = small(**changes)
+    a, b = two_sides.sides()
+    torch.manual_seed(3)
+    losses = method.g_losses(two_sides)
+    torch.manual_seed(3)
+    x = flows_by_hand(method, a, b, **how)
+    (d_a, d_b), l1 = method.D, lambda one, other: (one - other).abs().mean()
+    expected = {
+        "gan": (d_b(x["x_ab"]) - 1).square().mean() + (d_a(x["x_ba"]) - 1).square().mean(),
+        "kl": x["h_a"].square().mean() + x["h_b"].square().mean(),
+        "rec": l1(x["x_aa"], a) + l1(x["x_bb"], b),
+        "kl_cyc": x["h_ab"].square().mean() + x["h_ba"].square().mean(),
+        "cyc": l1(x["x_aba"], a) + l1(x["x_bab"], b),
+    }
+    if off != "perceptual":
+        phi_a, phi_b, phi_ab, phi_ba = (phi("random", image) for image in (a, b, x["x_ab"], x["x_ba"]))
+        expected["content"] = content_distance(phi_ab, phi_a) + content_distance(phi_ba, phi_b)
+        expected["style"] = style_distance(phi_ab, phi_b) + style_distance(phi_ba, phi_a)
+    assert losses.keys() == expected.keys() == method.weights().keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, msg=name, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("off", ABLATIONS)
+def test_the_translator_of_an_ablation(two_sides, off):
+    changes, how = ABLATIONS[off]
+    method = small(**changes).eval()
+    translator = Translator(method.translator(dict(method.named_children())), TASK)
+    a, b = two_sides.sides()
+    f_a, f_b, to_b = method.F[0](a), method.F[1](b), torch.eye(2)[1].expand(3, -1)
+    styles = torch.stack([translator.style(to_b[0], exemplar=x) if off != "adain" else torch.zeros(0) for x in b])
+    assert styles.shape == (3, translator.core.style_dim) == (3, 0 if off == "adain" else 16)
+    y, shown = translator.translate(a, to_b, styles)
+    expected = by_hand(method, method.G.shared(method.E(a, 0)), 1, f_a, f_b, **how)
+    torch.testing.assert_close(y, expected, rtol=1e-3, atol=1e-4)
+    assert (shown is None) == (off == "mask")
 
 
 def test_perceptual_losses_of_eq_5(two_sides):
@@ -181,26 +242,42 @@ def test_stages_train_f_and_then_freeze_it():
     assert features.phases[1].lr(5) == pytest.approx((1 - 5 / 25) ** 0.9)
 
 
-def test_the_translator_takes_exemplars_and_remembers_some(two_sides):
-    method = small().eval()
+@pytest.mark.parametrize("statistics", ["std", "var"])
+@pytest.mark.parametrize("target", [0, 1])
+def test_the_translator_takes_exemplars_and_remembers_some(two_sides, target, statistics):
+    method = small(statistics=statistics).eval()
     translator = Translator(method.translator(dict(method.named_children())), TASK)
-    a, b, to_b = two_sides.image[:3], two_sides.image[3:], torch.eye(2)[1].expand(3, -1)
-    styles = torch.stack([translator.style(code, exemplar=image) for code, image in zip(to_b, b, strict=True)])
-    f = method.F[1](b)
-    expected = torch.cat([(f.var((2, 3), correction=0) + 1e-5).sqrt(), f.mean((2, 3))], 1)
+    x, exemplars, code = two_sides.sides()[1 - target], two_sides.sides()[target], torch.eye(2)[target]
+    styles = torch.stack([translator.style(code, exemplar=image) for image in exemplars])
+    f = method.F[target](exemplars)
+    gamma = delta_var(f) if statistics == "var" else delta_var(f).sqrt()
+    expected = torch.cat([gamma[..., 0, 0], f.mean((2, 3))], 1)
     torch.testing.assert_close(styles, expected, rtol=1e-4, atol=1e-5)
-    y, shown = translator.translate(a, to_b, styles)
-    c = (0.5 * torch.sigmoid(method.F[0](a)) + 0.5) * method.G.content(method.E(a, 0))
-    normal = (c - c.mean((2, 3), keepdim=True)) / (c.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
-    gamma, beta = expected[:, :, None, None].chunk(2, 1)
-    torch.testing.assert_close(y, method.G(gamma * normal + beta, 1), rtol=1e-3, atol=1e-4)
-    assert shown.shape == (3, 1, 16, 16) and 0 < shown.min() < shown.max() < 1
-    assert not torch.allclose(y, translator.translate(a, to_b, styles.flip(0))[0])
+    c, codes = method.G.shared(method.E(x, 1 - target)), code.expand(3, -1)
+    y, shown = translator.translate(x, codes, styles)
+    y_by_hand = by_hand(method, c, target, method.F[1 - target](x), f, statistics=statistics)
+    torch.testing.assert_close(y, y_by_hand, rtol=1e-3, atol=1e-4)
+    assert shown.shape == (3, 1, 16, 16)
+    assert not torch.allclose(y, translator.translate(x, codes, styles.flip(0))[0])
     method.g_losses(two_sides)
-    kept = torch.stack([translator.style(to_b[0], seed) for seed in range(20)])
-    assert {tuple(row) for row in kept.tolist()} <= {tuple(row) for row in method.bank.styles[1, :3].tolist()}
-    torch.testing.assert_close(method.bank.styles[1, :3], expected, rtol=1e-4, atol=1e-5)
+    kept = torch.stack([translator.style(code, seed) for seed in range(20)])
+    assert {tuple(row) for row in kept.tolist()} <= {tuple(row) for row in method.bank.styles[target, :3].tolist()}
+    torch.testing.assert_close(method.bank.styles[target, :3], expected, rtol=1e-4, atol=1e-5)
     assert len(kept.unique(dim=0)) == 3
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_the_translator_shows_the_mask_of_the_sources_features(two_sides, target):
+    """m = (1 - eta) sigmoid(f) + eta, averaged over features, and f is of the source domain's F."""
+    method = small(eta=0.3).eval()
+    translator = Translator(method.translator(dict(method.named_children())), TASK)
+    x, c = two_sides.sides()[1 - target], torch.eye(2)[target].expand(3, -1)
+    _, shown = translator.translate(x, c, translator.style(c[0], exemplar=two_sides.sides()[target][0]).expand(3, -1))
+    m = (0.7 / (1 + torch.exp(-method.F[1 - target](x))) + 0.3).mean(1, keepdim=True)
+    expected = torch.nn.functional.interpolate(m, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(shown, expected, rtol=1e-4, atol=1e-5)
+    assert 0.3 < shown.min() < shown.max() < 1
+    assert not translator.core.mask_marks_change
 
 
 def test_without_adain_there_is_no_exemplar(two_sides):
@@ -209,7 +286,7 @@ def test_without_adain_there_is_no_exemplar(two_sides):
     method = small(adain=False)
     translator = Translator(method.translator(dict(method.named_children())), TASK)
     assert translator.core.style_dim == 0
-    with pytest.raises(UserError, match="takes no exemplar"):
+    with pytest.raises(UserError, match="takes no exemplar; leave it out"):
         translator.style(torch.eye(2)[1], exemplar=two_sides.image[0])
     method.g_losses(two_sides)
     assert method.bank.count.sum() == 0

@@ -75,6 +75,16 @@ def test_doing_nothing_is_wrong_only_where_something_must_change(measure):
         assert values["mask_iou"] == pytest.approx(values["mask_iou_chance"], abs=0.05)
 
 
+def test_a_mask_of_something_else_is_not_compared_with_what_must_change(measure):
+    class Gate(Oracle):
+        """Its mask is right, and does not claim to be."""
+
+        mask_marks_change = False
+
+    values = measure(Translator(Gate(WORLD.open("test")), WORLD.task))["metrics"]
+    assert values["truth_l1"] == 0 and not [name for name in values if "mask" in name]
+
+
 def test_metrics_that_the_data_do_not_allow_are_left_out_with_the_reason():
     opened = [Digits(size=16, variants=1).open(split) for split in ("train", "test")]
     train, test = (Arrays(d.task, d.images, d.labels, d.attributes) for d in opened)

@@ -106,6 +106,33 @@ def test_an_ablation_differs_only_in_what_it_ablates(name, changes):
         assert getattr(ablated, part) == getattr(full, part)
 
 
+@pytest.mark.parametrize(
+    "name, changes",
+    [
+        ("digits_no_mask", {"eta": 1}),  # Table 2 of EGSC-IT
+        ("digits_no_adain", {"adain": False}),
+        ("digits_no_perceptual", {"w_content": 0, "w_style": 0}),
+    ],
+)
+def test_an_ablation_of_egsc_it_differs_only_in_what_it_ablates(name, changes):
+    full, ablated = recipes.find("egsc_it.digits"), recipes.find(f"egsc_it.{name}")
+    assert full.method.eta < 1 and full.method.adain and full.method.w_content > 0 and full.method.w_style > 0
+    assert ablated.method.model_dump() == full.method.model_dump() | changes
+    for part in ("data", "train", "evaluate"):
+        assert getattr(ablated, part) == getattr(full, part)
+
+
+def test_egsc_it_and_unit_are_compared_on_equal_terms():
+    """Also in the steps of translation: EGSC-IT's first ones are F's."""
+    egsc_it, unit = recipes.find("egsc_it.digits"), recipes.find("unit.digits")
+    assert (egsc_it.data, egsc_it.evaluate) == (unit.data, unit.evaluate)
+    for field in type(unit.method).model_fields:
+        assert getattr(egsc_it.method, field) == getattr(unit.method, field), field
+    ours, theirs = egsc_it.train.model_dump(), unit.train.model_dump()
+    assert round(ours.pop("steps") * (1 - egsc_it.method.pretrain)) == theirs.pop("steps")
+    assert ours == theirs
+
+
 def test_the_methods_are_compared_on_equal_terms():
     sdit, stargan = recipes.find("sdit.digits"), recipes.find("stargan.digits")
     assert (sdit.data, sdit.train, sdit.evaluate) == (stargan.data, stargan.train, stargan.evaluate)

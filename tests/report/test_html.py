@@ -51,8 +51,8 @@ def test_one_self_contained_file(run):
     assert not re.search(r"https?:|<script|<link|url\(", page)
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
     pictures = _pictures(page)
-    assert list(pictures) == ["Translations", "Attention", "loss curves"]
-    assert pictures["Translations"].getpixel((5, 5)) == (1, 2, 3) and pictures["Attention"].size == (10, 40)
+    assert list(pictures) == ["Translations", "Masks", "loss curves"]
+    assert pictures["Translations"].getpixel((5, 5)) == (1, 2, 3) and pictures["Masks"].size == (10, 40)
 
 
 def test_it_says_what_was_measured_how_and_on_what(run):
@@ -99,7 +99,7 @@ def test_a_section_for_each_evaluation(run):
                  "0.1250"):  # fmt: skip
         assert text in page and text not in before, text
     assert [n for n, _ in re.findall(r'<img[^>]*alt="([^"]*)" src="data:([^"]*)"', page)] == [
-        "Translations", "Attention", *["Translations", "Features"] * 2, "loss curves",
+        "Translations", "Masks", *["Translations", "Features"] * 2, "loss curves",
     ]  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def test_what_is_not_there_is_left_out(run, missing):
     assert ("<h2>Metrics</h2>" in page) == (missing != "metrics.json")
     assert ("<h2>Warnings</h2>" in page) == ("<h2>Curves</h2>" in page) == (missing != "log.jsonl")
     assert ("<h2>Translations</h2>" in page) == (missing != "grid.png")
-    assert ("<h2>Attention</h2>" in page) == (missing != "masks.png")
+    assert ("<h2>Masks</h2>" in page) == (missing != "masks.png")
 
 
 def test_a_log_line_cut_off_by_an_interruption_is_left_out(run):

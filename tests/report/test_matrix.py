@@ -137,7 +137,7 @@ def test_mistakes_write_nothing(folders, tmp_path):
     (tmp_path / "empty").mkdir()
     good = {"inputs": [tmp_path / "in"], "exemplars": tmp_path / "looks", "to": "b"}
     for core, change, says in (
-        (Plain, {}, "this model takes no exemplar; use a seed instead"),
+        (Plain, {}, "this model takes no exemplar; leave it out"),
         (Tint, {"to": "c"}, "unknown domain 'c'"),
         (Tint, {"exemplars": tmp_path / "nowhere"}, "no folder .*nowhere; give a folder of exemplars"),
         (Tint, {"exemplars": tmp_path / "in/x.png"}, "no folder .*x.png; give a folder of exemplars"),

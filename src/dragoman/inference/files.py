@@ -1,5 +1,6 @@
 """Many files through a translator: restartable, names kept, a bad image skipped and named."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -117,7 +118,8 @@ def translate_files(
     Args:
         translator: The model.
         jobs: From `plan`; with masks only for methods that have one.
-        out: The output folder; it remembers its settings, so that different ones do not mix.
+        out: The output folder; it remembers its settings, with what the exemplar holds, so that different ones do not
+            mix.
         to: The target domain or attributes.
         exemplar: The image whose style to take.
         seed: Of the first sample's style; sample k has seed + k.
@@ -129,13 +131,6 @@ def translate_files(
         UserError: the output folder cannot be written or has translations of other settings; masks or an exemplar are
             wanted of a method without.
     """
-    settings = {
-        "model": translator.facts.get("sha256"),
-        "to": to,
-        "seed": seed,
-        "scale": scale,
-        "exemplar": str(exemplar) if exemplar else None,
-    }
     known = translator.code(to, given=torch.zeros(len(translator.domains)))  # a mistake is found before any writing
     style_of = None if exemplar is None else read(exemplar, translator.task.channels).tensor
     style = translator.style(known, seed, style_of, scale)
@@ -143,7 +138,11 @@ def translate_files(
         blank = torch.zeros(1, translator.task.channels, translator.task.size, translator.task.size)
         if translator.translate(blank, known[None], style[None])[1] is None:
             raise UserError("this model has no masks; leave --masks out")
-    remember(out, settings)
+    look = None
+    if exemplar is not None:  # by what it holds: another picture can be of the same name
+        look = f"{exemplar.name}, SHA-256 {hashlib.sha256(exemplar.read_bytes()).hexdigest()[:16]}..."
+    model = translator.facts.get("sha256")
+    remember(out, {"model": model, "to": to, "seed": seed, "scale": scale, "exemplar": look})
     summary, start = Summary(), time.perf_counter()
     todo = [job for job in jobs if not all(path.exists() for path in (*job.outputs, *job.masks))]
     summary.skipped = len(jobs) - len(todo)

@@ -30,6 +30,8 @@ class Core(nn.Module):
     """S; 0 for a deterministic translator."""
     one_way: ClassVar[bool] = False
     """Translates to a domain only from the other one (methods between two domains)."""
+    mask_marks_change: ClassVar[bool] = True
+    """The mask, if there is one, is larger where the input is changed more; False of masks that mean something else."""
 
     def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
         """Translate.
@@ -40,8 +42,8 @@ class Core(nn.Module):
             s: [N, S] styles.
 
         Returns:
-            The image [N, C, H, W] in [-1, 1] and, where the method has one, the mask [N, 1, H, W] in [0, 1]
-            of where it changed the input.
+            The image [N, C, H, W] in [-1, 1] and, where the method has one, its mask [N, 1, H, W] in [0, 1]:
+            of where it changed the input, if `mask_marks_change`.
         """
         raise NotImplementedError
 
@@ -55,7 +57,7 @@ class Core(nn.Module):
         Raises:
             UserError: the method takes no exemplar.
         """
-        raise UserError("this model takes no exemplar; use a seed instead")
+        raise UserError(f"this model takes no exemplar; {'use a seed instead' if self.style_dim else 'leave it out'}")
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits [N, K] of the domains of images [N, C, H, W], for methods whose discriminator tells them.
@@ -73,7 +75,7 @@ class Translation:
     image: Image.Image
     """Of exactly the input's size."""
     mask: Image.Image | None
-    """Where the method changed the input (white), for methods that say so."""
+    """The method's own mask (white is 1), for methods that have one: SDIT's is of where it changed the input."""
 
 
 class Translator(Model[Core]):

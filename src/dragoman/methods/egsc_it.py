@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -199,7 +199,7 @@ class EGSCIT(UNIT):
         return [features, self.translating(steps - first)]
 
     def translator(self, nets: Mapping[str, nn.Module]) -> Core:
-        """UNIT's, guided; the style is gamma and beta of Eq. 1, and the mask the mean of the feature mask."""
+        """UNIT's, guided; the style is gamma and beta of Eq. 1, and the mask m, averaged over features."""
         return EGSCITCore(nets, self.config)
 
 
@@ -218,13 +218,15 @@ def sum_of(terms) -> Tensor:
 class EGSCITCore(UNITCore):
     """E, G, F and the exemplars of training behind the translator's interface."""
 
+    mask_marks_change: ClassVar[bool] = False  # it tells which content is let through, changed or not
+
     def __init__(self, nets: Mapping[str, nn.Module], config: EGSCITConfig):
         super().__init__(nets["E"], nets["G"], 2**config.downs)
         self.F, self.bank, self.config = nets["F"], nets["bank"], config
         self.style_dim = 2 * config.features if config.adain else 0
 
     def forward(self, x: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor | None]:
-        """G_c(AdaIN(m o c, s)); the mask is sigmoid(f), averaged over features and upsampled."""
+        """G_c(AdaIN(m o c, s)); the mask is m in [eta, 1], averaged over features and upsampled."""
         image, masks = torch.empty_like(x), x.new_zeros(len(x), 1, *x.shape[2:])
         for target, rows in enumerate(c.unbind(1)):
             chosen = rows.nonzero()[:, 0]
@@ -234,8 +236,8 @@ class EGSCITCore(UNITCore):
             content = self.G.content(self.E(x[chosen], 1 - target))  # type: ignore[operator]
             gamma, beta = s[chosen, :, None, None].chunk(2, 1)
             image[chosen] = self.G(guided(self.config, content, source, gamma, beta), target).to(x.dtype)
-            seen = torch.sigmoid(source).mean(1, keepdim=True)
-            masks[chosen] = F.interpolate(seen, x.shape[2:], mode="bilinear", align_corners=False).to(x.dtype)
+            m = mask(source, self.config.eta).mean(1, keepdim=True)
+            masks[chosen] = F.interpolate(m, x.shape[2:], mode="bilinear", align_corners=False).to(x.dtype)
         return image, masks if self.config.eta < 1 else None
 
     def sample_style(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:

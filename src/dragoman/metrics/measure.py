@@ -234,7 +234,7 @@ class Measure:
         for style in range(self.protocol.styles if translator.core.style_dim else 1):
             output, mask = translate_all(translator, x, codes, self.protocol.seed + style)
             outputs.append(output)
-            masks = mask if style == 0 else masks
+            masks = mask if style == 0 and translator.core.mask_marks_change else masks
         found: list[Tensor | None] = [None] * len(rows)
         if NEEDS_TRUTH & set(self.metrics):
             numbers = [self.test.rows[row] for row in rows.tolist()]

@@ -49,7 +49,7 @@ class Translated:
     outputs: Tensor
     """[S, n, C, H, W], S styles."""
     masks: Tensor | None
-    """[n, 1, H, W] of the first style."""
+    """[n, 1, H, W] of the first style, if the method has masks that mark what it changes."""
     known: Tensor
     """[k] which of the n have a known true answer; none if no metric asks."""
     truth: Tensor

@@ -11,7 +11,7 @@ from dragoman.errors import UserError
 
 PICTURES = {
     "grid": ("Translations", "Held-out inputs in every domain; several styles each where the method samples them."),
-    "masks": ("Attention", "Each translation and beside it the method's mask or attention map (white is 1)."),
+    "masks": ("Masks", "Translations and the method's mask (white is 1): SDIT's attention, EGSC-IT's feature mask."),
     "features": ("Features", ""),
 }
 """Heading and note of each picture; the note of the features is with the numbers."""
