@@ -111,7 +111,6 @@ def test_a_stage_without_a_component_lacks_its_term():
     method = small(autoencoders=False, w_latent=0)
     assert method.g_losses(b, aligned=True, pseudo=False).keys() == {"l2", "berhu", "ce", "gan"}
     assert [name for _, *name in method.routes(False)] == [list(p) for names in PAIRS for p in permutations(names)]
-    assert [stage.name for stage in small(w_pseudo=0).stages(10)] == ["seen", "align"]
 
 
 def test_noise_is_on_the_codes_of_the_later_stages_only():
@@ -154,7 +153,7 @@ def test_pseudo_pairs_of_four_modalities():
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert method.term(NIR) == "berhu"
     oracle = task_of(RGB, DEPTH, SEG, seen=(*PAIRS, ("depth", "segmentation")))
-    assert not small(oracle).pseudo() and len(small(oracle).stages(9)) == 2
+    assert not small(oracle).pseudo() and small(oracle).stages(10)[-1].name == "settle"
 
 
 def test_full_objective_and_order():
@@ -170,6 +169,20 @@ def test_full_objective_and_order():
     assert (second.updates, second.weights, second.lr) == (["G"], later, 1)
     assert (third.updates, third.weights) == (["G"], later | {"pseudo": 100})
     assert third.lr == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("changes", [{}, {"w_pseudo": 0}, {"w_pseudo": 0, "cascade": True}])
+def test_the_learning_rate_falls_with_pseudo_pairs_or_without(changes):
+    """Else a gain of pseudo-pairs could be one of the smaller rate."""
+    stages = small(**changes).stages(100)
+    assert [(stage.name, stage.steps) for stage in stages] == [
+        ("seen", 40), ("align", 40), ("settle" if changes else "pseudo", 20),
+    ]  # fmt: skip
+    assert [phase.lr for stage in stages for phase in stage.phases] == [1, 1, 1, 1, *[pytest.approx(0.1)] * 2]
+    (_, second), (_, third) = (stage.phases for stage in stages[1:])
+    added = {} if changes else {"pseudo": 100}
+    assert (third.updates, third.weights) == (second.updates, second.weights | added)
+    assert third.losses(batch()).keys() == third.weights.keys()
 
 
 def test_the_rgb_encoder_is_frozen_after_the_first_stage():
