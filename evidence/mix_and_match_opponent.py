@@ -9,13 +9,15 @@ import torch
 from claim import Claim, Values, changed, picture, trained
 from torch import Tensor
 
-from dragoman import load, worlds
+from dragoman import load
+from dragoman.data.image import to_pil, write
 from dragoman.data.modality import COLOUR, pack, unpack
 from dragoman.inference.modal import ModalTranslator
 from dragoman.metrics.classification import accuracy, predict
 from dragoman.metrics.protocol import Samples, collect
 from dragoman.nets.classifier import train_classifier
 from dragoman.worlds.digits import ELEVEN, Digits
+from dragoman.worlds.world import SPLITS
 
 FIRST, SECOND = "red_green", "green_blue"
 """Theta_1, which was seen with the image, and Theta_2, which was not (Eq. 4.14)."""
@@ -42,13 +44,15 @@ def main() -> None:
     claim = Claim(
         "mix_and_match_opponent", docs="mix_and_match.md", recipe="mix_and_match.opponents", paper=PAPER,
         scale="32 x 32 digits in eleven colours, width 16",
-        protocol=f"R - G and G - B of half of the train images, R - G and RGB of the others, batch {BATCH}; accuracy: "
-        "share of the colour images made of all test images whose colour a CNN recognises, which was trained "
-        f"{CLASSIFIER_STEPS} steps on real images; without pseudo-pairs and with them a run each",
+        protocol="R - G and G - B of the images of half of the train digits, R - G and RGB of those of the others, "
+        f"batch {BATCH}; accuracy: share of the colour images made of all test images, of digits that are in no train "
+        f"image, whose colour a CNN recognises, which was trained {CLASSIFIER_STEPS} steps on real train images; real: "
+        "of the test images themselves; black, grey and white are all but alike in both channels, so that of three "
+        "such images one is right by chance, and nine of eleven (0.82) is what can be hoped for; without "
+        "pseudo-pairs and with them a run each",
     )  # fmt: skip
-    root = claim.work / "images"
-    if not root.exists():
-        worlds.make(world, root)
+    root = claim.work / "digits"
+    draw(world, root)
     data = {"root": root, "size": 32, "load_size": None, "flip": False}
 
     def run(w_pseudo: float) -> Path:
@@ -66,6 +70,7 @@ def main() -> None:
 
         claim.row(row, 0, STEPS, measured, claim.work / f"w_pseudo-{w_pseudo:g}")
         lines.append([*coloured(load(run(w_pseudo)), test, given)[:16]])
+    claim.row("real", 0, 0, lambda _: {"accuracy": accuracy(predict(judge, test.images), test.labels.argmax(1))})
     picture(claim.name, lines)
     a = {row: claim.mean(row, "accuracy") for row in ROWS}
     claim.write({
@@ -74,6 +79,19 @@ def main() -> None:
         "Table 4.1: both channels are better than the seen one": a["multimodal"] > a["seen"],
         "Table 4.1: pseudo-pairs improve both channels": a["multimodal_pseudo"] > a["multimodal"],
     })  # fmt: skip
+
+
+def draw(world: Digits, root: Path) -> None:
+    """A folder of the digits. File n of the train split is in seen set n modulo 2: so the shades of two digits take
+    turns, and all shades of a digit are in one set."""
+    for split in SPLITS:
+        data = world.open(split)
+        digits = len(data.ink)
+        for index in range(len(data)):
+            shade, digit = divmod(index, digits)
+            path = root / split / f"{digit // 2:05d}-{shade}-{digit % 2}.png"
+            if digit < digits // 2 * 2 and not path.exists():  # one without a partner would shift all after it
+                write(to_pil(data.load(index)), path)
 
 
 def coloured(translator: ModalTranslator, test: Samples, given: tuple[str, ...]) -> Tensor:

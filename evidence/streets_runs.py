@@ -12,26 +12,33 @@ from dragoman.data.modality import pack, unpack
 from dragoman.metrics.protocol import collect
 from dragoman.report.scenes import looks
 
-STEPS, SCENES, ROWS = 5000, 2000, 3
-"""Of every run: steps, scenes of each seen set, and rows of each in a batch, as published. So the oracle, whose one set
-has everything, sees as many depths and segmentations as all others."""
+STEPS, SCENES, ROWS = 5000, 4000, 6
+"""Of every run: steps, scenes of all seen sets together, and rows of them in a batch, as published. So the oracle,
+whose one set has everything, sees the same scenes as all others, and all modalities of each."""
+STARGAN_ROWS = 12
+"""Of StarGAN, of which a row is one random translation instead of all."""
 UNSEEN = "depth to segmentation"
 SCALE = "64 x 64 streets, width 16"
 PROTOCOL = (
-    f"{SCENES} scenes of each seen set, {ROWS} of each a step; 400 test scenes; miou: depth to segmentation, pixels of "
-    "all scenes together; with pseudo-pairs the learning rate falls for the last fifth of the steps"
+    f"{SCENES:,} scenes, half of them of each seen set, {ROWS} a step; those of the sets are different pictures along "
+    "one street; 400 test scenes of another part of it; miou: depth to segmentation, pixels of all scenes together; "
+    "the learning rate of mix-and-match is a fifth for the last fifth of the steps, with pseudo-pairs or without; its "
+    "RGB encoder starts from random weights if a row does not say otherwise, in the thesis from pretrained ones"
 )
-
+OTHERS = (
+    "the oracle sees the same scenes, all with everything; CycleGAN, StarGAN and pix2pix have learning rates that fall "
+    f"linearly to 0 over the last half of the steps; StarGAN has {STARGAN_ROWS} rows a step, for a row is one random "
+    "translation"
+)
 
 RUNS = HERE.parent / "runs" / "evidence" / "modalities"
 
 
 def run(recipe: str, name: str = "", data: Mapping[str, Any] | None = None, **method: Any) -> Path:
     """The folder of a recipe's run with the budget of all claims, perhaps with other settings, trained once."""
-    settings = {"seen": recipes.find(recipe).data.seen} | dict(data or {})
-    sets = len(settings["seen"])
-    settings["images"] = SCENES * sets
-    experiment = changed(recipe, STEPS, settings, method, batch_size=ROWS * sets, evaluate_every=STEPS // 10)
+    settings = {"seen": recipes.find(recipe).data.seen, "images": SCENES} | dict(data or {})
+    rows = STARGAN_ROWS if recipe.startswith("modal_stargan") else ROWS
+    experiment = changed(recipe, STEPS, settings, method, batch_size=rows, evaluate_every=STEPS // 10)
     trained(experiment, RUNS / (name or recipe))
     return RUNS / (name or recipe)
 

@@ -88,6 +88,70 @@ def test_several_pictures_of_one_scene(place: Path):
     assert np.array_equal(np.asarray(Image.open("out/00000.png")), expected)
 
 
+def test_another_scene_of_the_same_names_is_never_taken_for_done(place: Path, capsys: pytest.CaptureFixture[str]):
+    """Elsewhere, or in the same files: `rgb.png` and `depth.png` are what everybody calls them."""
+    for number, folder in enumerate((Path("one"), Path("two"))):
+        folder.mkdir()
+        shutil.copy(sorted(Path("scenes/test").glob("*/*.png"))[0], folder / "rgb.png")
+        shutil.copy(Path(f"scenes/depth/test/{number:05d}.png"), folder / "depth.png")
+
+    def translated(*inputs: object, names: str = "rgb depth", expect: int = 0) -> str:
+        capsys.readouterr()
+        words = [*inputs, "--from", *names.split(), "--to", "segmentation", "--out", f"out-{names}", "--quiet"]
+        assert call("translate", "run/model", *words) == expect
+        shown = capsys.readouterr()
+        return shown.out[: shown.out.find(",")] if not expect else shown.err
+
+    assert translated("one/rgb.png", "one/depth.png") == "1 translated"
+    before = Path("out-rgb depth/rgb.png").read_bytes()
+    assert translated("one/rgb.png", "one/depth.png") == "0 translated"
+    says = "dragoman: out-rgb depth/rgb.png is the translation of other files; use another --out\n"
+    assert translated("two/rgb.png", "two/depth.png", expect=2) == says
+    shutil.copy("two/depth.png", "one/depth.png")
+    assert translated("one/rgb.png", "one/depth.png", expect=2) == says
+    assert Path("out-rgb depth/rgb.png").read_bytes() == before
+    Path("out-rgb depth/rgb.png").unlink()
+    assert translated("one/rgb.png", "one/depth.png") == "1 translated"
+    assert Path("out-rgb depth/rgb.png").read_bytes() != before
+    shutil.copy("scenes/depth/test/00002.png", "two/depth.png")
+    assert translated("one/depth.png", names="depth") == "1 translated"
+    assert "is the translation of other files" in translated("two/depth.png", names="depth", expect=2)
+
+
+def test_parallel_folders_of_several_modalities(place: Path, capsys: pytest.CaptureFixture[str]):
+    """Matched by name whatever the suffix; the first gives the names."""
+    for k, path in enumerate(sorted(Path("scenes/test").glob("*/*.png"))):
+        (Path("colour/deep") / path.name).parent.mkdir(parents=True, exist_ok=True)
+        Image.open(path).save(Path("colour/deep") / path.with_suffix(".jpg").name)
+        Path("far/deep").mkdir(parents=True, exist_ok=True)
+        if k:
+            shutil.copy(f"scenes/depth/test/{path.name}", "far/deep")
+        else:
+            metres = np.asarray(Image.open(f"scenes/depth/test/{path.name}")) / np.float32(256)
+            np.save(Path("far/deep") / path.with_suffix(".npy").name, metres)
+    words = ["translate", "run/model", "far", "colour", "--from", "depth", "rgb", "--to", "segmentation", "--out"]
+    assert call(*words, "out", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["translated"] == 3
+    assert sorted(str(p) for p in Path("out").rglob("*.png")) == [f"out/deep/0000{k}.png" for k in range(3)]
+    translator = dragoman.load("run/model")
+    for name, suffix in (("00000", "npy"), ("00002", "png")):
+        inputs = {"rgb": f"colour/deep/{name}.jpg", "depth": f"far/deep/{name}.{suffix}"}
+        assert np.array_equal(np.asarray(Image.open(f"out/deep/{name}.png")),
+                              translator(inputs, to="segmentation").numbers)  # fmt: skip
+    assert call(*words, "out", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["skipped"] == 3
+    for lost, has in (("far", "colour/deep/00001.jpg"), ("colour", "far/deep/00002.png")):
+        if lost == "far":
+            Path("far/deep/00001.png").unlink()
+        else:
+            Path("colour/deep/00001.jpg").unlink()
+            Path("colour/deep/00002.jpg").unlink()
+        assert call(*words, "new") == 2
+        says = f"dragoman: {lost} has no file for {has}; give a scene the same name in each folder\n"
+        assert capsys.readouterr().err == says
+        assert not Path("new").exists()
+
+
 def test_a_folder_of_one_modality_with_bad_files(place: Path, capsys: pytest.CaptureFixture[str]):
     folder = Path("scenes/depth/test")
     (folder / "bad.png").write_text("no image")

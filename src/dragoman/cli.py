@@ -213,7 +213,8 @@ def translate(
             a metadata.jsonl beside the input, else from the model's classifier. Between modalities the wanted one.
         out: Where to write.
         from_: Between modalities, what the inputs are: one, of files and folders, or several, of as many files of one
-            scene. Depths are 16-bit grey with 256 to the metre or .npy in metres, segmentations class numbers.
+            scene or as many folders, in that order, whose files are matched by their names without suffix. Depths are
+            16-bit grey with 256 to the metre or .npy of floats in metres, segmentations class numbers.
         exemplar: An image whose style to take instead of a random one, for methods that can.
         exemplar_dir: A folder of them: writes one picture, OUT/matrix.png, of every input in the style of every
             exemplar (at most 16 of each, the first by name), and no other file.

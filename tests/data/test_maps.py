@@ -93,11 +93,17 @@ def wrong(tmp_path):
     Image.fromarray(np.dstack([NUMBERS] * 3)).save(tmp_path / "colour.png")
     Image.fromarray(np.full((2, 3), 3, np.uint8)).save(tmp_path / "number.png")
     np.save(tmp_path / "three.npy", np.zeros((2, 3, 3)))
+    for kind in (np.uint16, np.int64, np.uint8):
+        np.save(tmp_path / f"{kind.__name__}.npy", METRES.astype(kind))
     np.save(tmp_path / "object.npy", np.array([{}]), allow_pickle=True)
     (tmp_path / "text.npy").write_text("no array")
     (tmp_path / "text.png").write_text("no image")
     return {
         "eight.png": (DEPTH, "a depth must be 16-bit grey, 256 to the metre, or floats in metres, got uint8"),
+        **{
+            f"{kind}.npy": (DEPTH, f"must be floats in metres, got {kind}; save metres as float32$")
+            for kind in ("uint16", "int64", "uint8")
+        },
         "three.npy": (DEPTH, r"depth must have one channel, got shape \(2, 3, 3\)"),
         "object.npy": (DEPTH, "damaged image"),
         "text.npy": (DEPTH, "damaged image"),

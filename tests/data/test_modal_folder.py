@@ -254,6 +254,9 @@ def test_depth_that_is_known_nowhere(tmp_path):
     root = folder(tmp_path, "rgb depth")
     Image.fromarray(np.zeros(SIZE, np.uint16)).save(root / "depth/0.png")
     assert "no depth is known in" in refused(root)
+    np.save(root / "depth/0.npy", np.full(SIZE, 3))
+    Manifest(root, [Row(file_name="rgb/0.png", split="train", modalities={"depth": "depth/0.npy"})]).write()
+    assert "0.npy: a depth in a file .npy must be floats in metres, got int64; save metres" in refused(root)
 
 
 def test_a_check_finds_nothing_wrong_with_scenes_without_domains(tmp_path):

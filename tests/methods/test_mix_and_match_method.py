@@ -46,7 +46,7 @@ def test_defaults_are_the_published_values():
 
 
 def test_seen_translations_of_the_first_stage():
-    """Eqs. 4.1, 4.2, 4.4, 4.7 and L_GAN: each modality's decoder sees both its sources in one batch."""
+    """Eqs. 4.1, 4.2, 4.4, 4.7 and L_GAN."""
     method, b = small().eval(), batch()  # in eval mode a row's translation does not depend on the others
     (rd, rs), f, g = parts(THREE, b), encoders(method), method.G
     from_depth, from_seg = g["rgb"](f["depth"](rd["depth"])), g["rgb"](f["segmentation"](rs["segmentation"]))
@@ -64,6 +64,33 @@ def test_seen_translations_of_the_first_stage():
     real = torch.cat([rd["rgb"], rs["rgb"]])
     torch.testing.assert_close(method.d_losses(b, aligned=False)["gan"],
                                (method.D(real) - 1).square().mean() + method.D(fake).square().mean())  # fmt: skip
+
+
+def test_a_decoder_sees_all_its_sources_in_one_batch():
+    """In training, when batch norm would tell them apart; and an encoder the rows of all sets."""
+    method, b = small(noise=0).train(), batch()
+    (rd, rs), f, g = parts(THREE, b), encoders(method), method.G
+
+    def joined(*codes):
+        h, side = zip(*codes, strict=True)
+        return torch.cat(h), [torch.cat(each) for each in zip(*side, strict=True)]
+
+    d, s = f["depth"](rd["depth"]), f["segmentation"](rs["segmentation"])
+    h, side = f["rgb"](torch.cat([rd["rgb"], rs["rgb"]]))
+    r1, r2 = ((h[rows], [each[rows] for each in side]) for rows in (slice(2), slice(2, 4)))
+    from_d, from_s = g["rgb"](joined(d, s)).chunk(2)
+    l2 = (from_s - rs["rgb"]).square().mean() + (from_d - rd["rgb"]).square().mean()
+    found = method.g_losses(b, aligned=False, pseudo=False)
+    torch.testing.assert_close(found["l2"], l2)
+    torch.testing.assert_close(found["berhu"], berhu(g["depth"](r1), rd["depth"], rd["depth"] > -1))
+    torch.testing.assert_close(found["ce"], pixel_cross_entropy(g["segmentation"](r2), rs["segmentation"]))
+    apart = (g["rgb"](s) - rs["rgb"]).square().mean() + (g["rgb"](d) - rd["rgb"]).square().mean()
+    assert (apart - l2).abs() > 0.01
+    unseen = g["segmentation"](joined(r2, s, d)).chunk(3)
+    ce = sum(pixel_cross_entropy(y, rs["segmentation"]) for y in unseen[:2])
+    torch.testing.assert_close(method.g_losses(b, aligned=True, pseudo=True)["ce"], ce)
+    alone = sum(pixel_cross_entropy(g["segmentation"](code), rs["segmentation"]) for code in (r2, s))
+    assert (alone - ce).abs() > 0.01
 
 
 def test_all_losses_of_the_third_stage():
@@ -111,7 +138,6 @@ def test_a_stage_without_a_component_lacks_its_term():
     method = small(autoencoders=False, w_latent=0)
     assert method.g_losses(b, aligned=True, pseudo=False).keys() == {"l2", "berhu", "ce", "gan"}
     assert [name for _, *name in method.routes(False)] == [list(p) for names in PAIRS for p in permutations(names)]
-    assert [stage.name for stage in small(w_pseudo=0).stages(10)] == ["seen", "align"]
 
 
 def test_noise_is_on_the_codes_of_the_later_stages_only():
@@ -154,7 +180,7 @@ def test_pseudo_pairs_of_four_modalities():
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert method.term(NIR) == "berhu"
     oracle = task_of(RGB, DEPTH, SEG, seen=(*PAIRS, ("depth", "segmentation")))
-    assert not small(oracle).pseudo() and len(small(oracle).stages(9)) == 2
+    assert not small(oracle).pseudo() and small(oracle).stages(10)[-1].name == "settle"
 
 
 def test_full_objective_and_order():
@@ -170,6 +196,20 @@ def test_full_objective_and_order():
     assert (second.updates, second.weights, second.lr) == (["G"], later, 1)
     assert (third.updates, third.weights) == (["G"], later | {"pseudo": 100})
     assert third.lr == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("changes", [{}, {"w_pseudo": 0}, {"w_pseudo": 0, "cascade": True}])
+def test_the_learning_rate_falls_with_pseudo_pairs_or_without(changes):
+    """Else a gain of pseudo-pairs could be one of the smaller rate."""
+    stages = small(**changes).stages(100)
+    assert [(stage.name, stage.steps) for stage in stages] == [
+        ("seen", 40), ("align", 40), ("settle" if changes else "pseudo", 20),
+    ]  # fmt: skip
+    assert [phase.lr for stage in stages for phase in stage.phases] == [1, 1, 1, 1, *[pytest.approx(0.1)] * 2]
+    (_, second), (_, third) = (stage.phases for stage in stages[1:])
+    added = {} if changes else {"pseudo": 100}
+    assert (third.updates, third.weights) == (second.updates, second.weights | added)
+    assert third.losses(batch()).keys() == third.weights.keys()
 
 
 def test_the_rgb_encoder_is_frozen_after_the_first_stage():

@@ -130,6 +130,8 @@ def test_full_objective_and_order():
     assert stage.steps == 10
     assert (d.name, d.updates, d.weights, d.every, d.repeat) == ("D", ["D"], {"adv": 0.5}, 1, 1)
     assert (g.name, g.updates, g.every, g.repeat) == ("G", ["G"], 1, 1)
+    for phase in (d, g):
+        assert [phase.lr(step) for step in (0, 5, 8, 10)] == pytest.approx([1, 1, 0.4, 0])
     assert g.weights == {"adv": 1, "l1": 7, "berhu": 7, "ce": 7}
     pair = small(task_of(RGB, Modality(name="edges"), seen=(("rgb", "edges"),)))
     assert pair.stages(10)[0].phases[1].weights == {"adv": 1, "l1": 100}

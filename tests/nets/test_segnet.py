@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dragoman.nets import segnet
-from dragoman.nets.frozen import frozen
+from dragoman.nets.frozen import MEAN, STD, frozen
 from dragoman.nets.vgg import VGG16
 
 BODY = 14_714_688 - 1792 - 4224  # VGG16's convolutions without the first and without biases
@@ -123,6 +123,36 @@ def test_the_rgb_decoder_takes_skip_connections_but_no_indices():
     assert net((h, features)).shape == (2, 3, 8, 8)
     assert torch.equal(seen[0], h)
     assert torch.equal(seen[1][:, 8:], features[2]) and torch.equal(seen[2][:, 4:], features[1])
+
+
+def test_the_rgb_encoder_starts_from_vgg16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its convs in their order, by the names of the published file, which has a classifier too."""
+    monkeypatch.setenv("DRAGOMAN_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "weights").mkdir()
+    torch.manual_seed(0)
+    wide = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+    places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    state = {"classifier.0.bias": torch.zeros(4096)}
+    for place, i, o in zip(places, wide, wide[1:], strict=False):
+        state[f"features.{place}.weight"] = (torch.randn(o, i, 3, 3) / (4.5 * i) ** 0.5).half()
+        state[f"features.{place}.bias"] = torch.randn(o).half()
+    torch.save(state, tmp_path / "weights/vgg16-397923af.pth")
+    for blocks in (VGG16, VGG16[:2]):
+        net = segnet.colour_encoder("vgg16", 64, blocks, "indices")
+        segnet.load_published(net, "vgg16")
+        convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+        assert len(convs) == sum(blocks)
+        for place, conv in zip(places, convs, strict=False):
+            assert torch.equal(conv.weight, state[f"features.{place}.weight"].float())
+            assert torch.equal(conv.bias, state[f"features.{place}.bias"].float())
+        assert all(p.requires_grad for p in net.parameters())  # it learns in the first stage
+    x = torch.rand(2, 3, 16, 16) * 2 - 1
+    h = ((x + 1) / 2 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    for place in places[:4]:
+        h = F.conv2d(h, state[f"features.{place}.weight"].float(), state[f"features.{place}.bias"].float(), padding=1)
+        h = h.relu() if place in (0, 5) else F.max_pool2d(h.relu(), 2)
+    torch.testing.assert_close(net(x)[0], h, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs the published weights in $DRAGOMAN_DATA")

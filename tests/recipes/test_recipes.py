@@ -133,6 +133,42 @@ def test_egsc_it_and_unit_are_compared_on_equal_terms():
     assert ours == theirs
 
 
+@pytest.mark.parametrize(
+    "full, name, changes",
+    [
+        ("streets", "streets_noise", {"w_pseudo": 0}),  # Table 4.3, from below: without pseudo-pairs
+        ("streets_noise", "streets_latent", {"noise": 0}),
+        ("streets_latent", "streets_autoencoders", {"w_latent": 0}),
+        ("streets_autoencoders", "streets_seen", {"autoencoders": False}),
+        ("streets_noise", "streets_skip", {"side": "skip"}),  # Table 4.2
+        ("streets_noise", "streets_no_side", {"side": "none"}),
+        ("streets_noise", "streets_pretrained", {"start": "vgg19_distilled"}),
+        ("streets", "streets_oracle", {}),
+        ("streets", "streets_four", {}),
+    ],
+)
+def test_a_row_of_mix_and_match_differs_only_in_what_its_table_varies(full, name, changes):
+    whole, row = recipes.find(f"mix_and_match.{full}"), recipes.find(f"mix_and_match.{name}")
+    before = whole.method.model_dump()
+    assert all(before[field] != value for field, value in changes.items())
+    assert row.method.model_dump() == before | changes
+    assert (row.train, row.evaluate) == (whole.train, whole.evaluate)
+    more = {"streets_oracle": (("rgb", "depth", "segmentation"),),
+            "streets_four": (("rgb", "segmentation"), ("rgb", "depth", "nir"))}  # fmt: skip
+    assert row.data == whole.data.model_copy(update={"seen": more[name]} if name in more else {})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pix2pix.streets", "modal_cyclegan.streets", "modal_stargan.streets_paired", "modal_stargan.streets_unpaired"],
+)
+def test_the_baselines_of_mix_and_match_have_its_data_and_budget(name):
+    ours, theirs = recipes.find("mix_and_match.streets"), recipes.find(name)
+    for part in ("data", "train", "evaluate"):
+        assert getattr(theirs, part) == getattr(ours, part)
+    assert theirs.method.width == ours.method.width
+
+
 def test_the_methods_are_compared_on_equal_terms():
     sdit, stargan = recipes.find("sdit.digits"), recipes.find("stargan.digits")
     assert (sdit.data, sdit.train, sdit.evaluate) == (stargan.data, stargan.train, stargan.evaluate)

@@ -19,15 +19,16 @@ PER_METRE = 256
 LEAST = 1 / PER_METRE
 """Metres: predicted depths are not less, for 0 would say that they are unknown."""
 ARRAY = ".npy"
-"""Suffix of a depth file [H, W] in metres."""
+"""Suffix of a depth file [H, W], floats in metres."""
 
 
 def read_map(source: Source, modality: Modality) -> Tensor:
     """What a file or array says: an image [C, H, W] in [-1, 1], or of one channel [1, H, W] a depth or segmentation.
 
     Args:
-        source: A path, a PIL image or an array. A depth is 16-bit grey, 256 to the metre, or floats in metres (in a
-            file .npy); 0 and what is not finite is unknown. A segmentation is of class numbers, 255 is unlabelled.
+        source: A path, a PIL image or an array. A depth is 16-bit grey, 256 to the metre, or floats in metres, as in
+            a file .npy always; 0 and what is not finite is unknown. A segmentation is of class numbers, 255 is
+            unlabelled.
         modality: What it shows.
 
     Returns:
@@ -45,6 +46,9 @@ def read_map(source: Source, modality: Modality) -> Tensor:
     if values.ndim != 2 or not values.size:
         raise BadImage(f"{name}: {modality.name} must have one channel, got shape {values.shape}; convert it")
     if modality.kind == "depth":
+        if isinstance(source, str | Path) and Path(source).suffix.lower() == ARRAY and values.dtype.kind != "f":
+            raise BadImage(f"{name}: a depth in a file {ARRAY} must be floats in metres, got {values.dtype}; save "
+                           "metres as float32")  # fmt: skip
         return _metres(values, name)
     return _numbers(values, modality, name)
 

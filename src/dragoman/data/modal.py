@@ -290,10 +290,14 @@ def _mode(path: Path) -> str:
 
 def _furthest(name: str, paths: Sequence[Path]) -> float:
     """Metres; the largest depth of some files."""
-    largest = 0.0
+    largest, wrong = 0.0, ""
     for path in paths:
-        with contextlib.suppress(BadImage):
+        try:
             largest = max(largest, read_map(path, Modality(name=name, kind="depth", furthest=1)).max().item())
+        except BadImage as error:
+            wrong = str(error)
+    if not largest and wrong:
+        raise UserError(wrong)
     if not largest:
         raise UserError(f"no {name} is known in {paths[0]} and {len(paths) - 1} others; 0 means unknown, and 256 is a "
                         "metre")  # fmt: skip

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -210,15 +210,30 @@ def _rows(folder: Path) -> dict[str, Row]:
     return {row.file_name: row for row in Manifest.open(folder).rows}
 
 
-def remember(out: Path, settings: dict[str, object]) -> None:
-    """Note the settings in the output folder, or check that they are the ones it was made with."""
+def remember(out: Path, settings: dict[str, object], made: Mapping[str, str] | None = None) -> None:
+    """Note the settings in the output folder, or check that they are the ones it was made with.
+
+    Args:
+        out: The folder.
+        settings: What its files have in common.
+        made: Of files that are to be in it, by name, the digest of what they are made of. One that is there already
+            must have been made of the same.
+
+    Raises:
+        UserError: the settings are others, a file is made of something else, or the folder cannot be written.
+    """
     file = out / SETTINGS
     try:
-        if not file.exists():
-            write_whole(file, json.dumps(settings).encode())
-        elif (before := dict(json.loads(file.read_text()))) != settings:
+        before = dict(json.loads(file.read_text())) if file.exists() else None
+        known = dict(before.pop("made", {})) if before else {}
+        if before is not None and before != settings:
             name = next(k for k in [*settings, *before] if before.get(k) != settings.get(k))
             raise UserError(f"{out} holds translations with another {name} ({before.get(name)}); use another --out")
+        for name, digest in (made or {}).items():
+            if known.get(name) != digest and (out / name).exists():
+                raise UserError(f"{out / name} is the translation of other files; use another --out")
+        if before is None or made:
+            write_whole(file, json.dumps(settings | ({"made": known | dict(made)} if made else {})).encode())
     except UserError:
         raise
     except (ValueError, TypeError):

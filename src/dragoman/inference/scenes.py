@@ -1,7 +1,8 @@
 """Many scenes through a translator between modalities: restartable, names kept, a bad one skipped and named."""
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,31 +31,36 @@ def plan_scenes(
 
     Args:
         translator: The model.
-        inputs: Of one modality files and folders; of several a file of each, in their order.
+        inputs: Of one modality files and folders; of several a file of each, in their order, or a folder of each,
+            whose files are matched by their names without suffix.
         names: Modalities of the inputs.
         to: The modality that is wanted: a depth becomes .npy where the input is one, else .png, as segmentations do.
         out: The output folder.
 
     Raises:
         UserError: an unknown modality, a translation that the model does not know, an input that does not exist, a
-            folder without files, a number of inputs that does not fit, or two files that would get the same name.
+            folder without files, a number of inputs that does not fit, folders whose files have different names, or two
+            files that would get the same name.
     """
     target, given = translator.modality(to), [translator.modality(name) for name in names]
     if not given:
         raise UserError(f"--from is missing: say what the inputs are, of {', '.join(translator.domains)}")
     translator.need([m.name for m in given], target.name)
     if len(given) == 1:
-        suffixes = SUFFIXES | {ARRAY} if given[0].kind == "depth" else SUFFIXES
-        scenes = [({given[0].name: path}, name) for path, name in listed(inputs, out, suffixes)]
+        scenes = [({given[0].name: path}, name) for path, name in listed(inputs, out, _suffixes(given[0]))]
     else:
         shown = " ".join(m.name for m in given)
         if len({m.name for m in given}) < len(given):
             raise UserError(f"--from {shown} names a modality twice; name each once")
-        if len(inputs) != len(given) or any(path.is_dir() for path in inputs):
-            raise UserError(f"--from {shown} needs {len(given)} files of one scene in that order; folders go with one "
-                            "modality")  # fmt: skip
-        found = [path for path, _ in listed(inputs, out)]
-        scenes = [({m.name: path for m, path in zip(given, found, strict=True)}, Path(found[0].name))]
+        folders = [path for path in inputs if path.is_dir()]
+        if len(inputs) != len(given) or len(folders) not in (0, len(given)):
+            raise UserError(f"--from {shown} needs {len(given)} files of one scene in that order, or {len(given)} "
+                            "folders with files of the same names")  # fmt: skip
+        if folders:
+            scenes = _matched(given, folders, out)
+        else:
+            found = [path for path, _ in listed(inputs, out)]
+            scenes = [({m.name: path for m, path in zip(given, found, strict=True)}, Path(found[0].name))]
     planned, taken = [], dict[Path, Path]()
     for sources, name in scenes:
         named = name.with_suffix(_suffix(target, name.suffix))
@@ -63,6 +69,34 @@ def plan_scenes(
         claim(taken, next(iter(sources.values())), [named], out)
         planned.append(Scene(sources, out / named))
     return planned
+
+
+def _suffixes(modality: Modality) -> Collection[str]:
+    return SUFFIXES | {ARRAY} if modality.kind == "depth" else SUFFIXES
+
+
+def _matched(given: Sequence[Modality], folders: Sequence[Path], out: Path) -> list[tuple[dict[str, Path], Path]]:
+    """The scenes of a folder for each modality, and the names of their files in the first one.
+
+    Raises:
+        UserError: a file of a folder has no partner in another one, or two have one name.
+    """
+    by_name: list[dict[Path, Path]] = []
+    for modality, folder in zip(given, folders, strict=True):
+        mine: dict[Path, Path] = {}
+        for path, name in listed([folder], out, _suffixes(modality)):
+            if (other := mine.setdefault(name.with_suffix(""), path)) != path:
+                raise UserError(f"{other} and {path} are both called {name.stem}; leave one of them")
+        by_name.append(mine)
+    for mine in by_name:
+        for folder, theirs in zip(folders, by_name, strict=True):
+            if alone := next((name for name in mine if name not in theirs), None):
+                raise UserError(f"{folder} has no file for {mine[alone]}; give a scene the same name in each folder")
+    first = folders[0]
+    return [
+        ({m.name: mine[name] for m, mine in zip(given, by_name, strict=True)}, path.relative_to(first))
+        for name, path in by_name[0].items()
+    ]
 
 
 def _suffix(target: Modality, of_input: str) -> str:
@@ -81,23 +115,25 @@ def translate_scenes(
     advance: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Summary:
-    """Translate scenes; what is done already is skipped, and no output is ever half-written.
+    """Translate scenes; what is done already, of the same files, is skipped, and no output is ever half-written.
 
     Args:
         translator: The model.
         scenes: From `plan_scenes`.
-        out: The output folder; it remembers its settings, so that different ones do not mix.
+        out: The output folder; it remembers its settings, so that different ones do not mix, and what each file was
+            made of, so that another scene with the same file names is not taken for done.
         to: The modality that is wanted.
         scale: See `ModalTranslator.translate_at`.
         advance: Called with the number of scenes dealt with.
         warn: Called with a line for each scene that could not be translated.
 
     Raises:
-        UserError: the output folder cannot be written or has translations of other settings.
+        UserError: the output folder cannot be written, or has translations of other settings or of other files.
     """
     target = translator.modality(to)
     names = [*scenes[0].sources]
-    remember(out, {"model": translator.facts.get("sha256"), "from": names, "to": target.name, "scale": scale})
+    settings = {"model": translator.facts.get("sha256"), "from": names, "to": target.name, "scale": scale}
+    remember(out, settings, {scene.output.relative_to(out).as_posix(): _digest(scene) for scene in scenes})
     summary, start = Summary(), time.perf_counter()
     for scene in scenes:
         if scene.output.exists():
@@ -115,3 +151,14 @@ def translate_scenes(
         advance(1)
     summary.seconds = time.perf_counter() - start
     return summary
+
+
+def _digest(scene: Scene) -> str:
+    """Of the contents of its files; of one that cannot be read, which is found later, nothing."""
+    found = hashlib.sha256()
+    for name, path in scene.sources.items():
+        try:
+            found.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+        except OSError:
+            continue
+    return found.hexdigest()

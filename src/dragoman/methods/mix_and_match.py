@@ -79,7 +79,7 @@ class MixAndMatchConfig(Config):
     lr: float = Field(2e-4, gt=0)
     """Learning rate."""
     lr_pseudo: float = Field(2e-5, gt=0)
-    """That of the third stage."""
+    """That of the third stage, with pseudo-pairs or without."""
     betas: tuple[float, float] = (0.5, 0.999)
     """Of Adam."""
 
@@ -288,19 +288,21 @@ class MixAndMatch(Method):
     def stages(self, steps: int) -> list[Stage]:
         """The seen translations; alignment, with the RGB encoder frozen; pseudo-pairs. As 2 to 2 to 1 (4.6.1).
 
-        As a cascade nothing is aligned, and the RGB encoder learns to the end.
+        Where there are no pseudo-pairs the last stage goes on as before at its own learning rate, so that what they
+        change is not what a smaller rate changes. As a cascade nothing is aligned, and the RGB encoder learns to the
+        end.
         """
-        last = self.config.w_pseudo > 0 and bool(self.pseudo())
-        first = steps * 2 // 5 if last else steps // 2
-        second = first if last else steps - first
-        made = [Stage(name="seen", steps=first, phases=self._phases(False, False)),
-                Stage(name="align", steps=second, phases=self._phases(True, False))]  # fmt: skip
-        if last:
-            made.append(Stage(name="pseudo", steps=steps - first - second, phases=self._phases(True, True)))
-        return made
+        c, pseudo = self.config, self.config.w_pseudo > 0 and bool(self.pseudo())
+        span = steps * 2 // 5
+        return [
+            Stage(name="seen", steps=span, phases=self._phases(False, False, 1)),
+            Stage(name="align", steps=span, phases=self._phases(True, False, 1)),
+            Stage(name="pseudo" if pseudo else "settle", steps=steps - 2 * span,
+                  phases=self._phases(True, pseudo, c.lr_pseudo / c.lr)),
+        ]  # fmt: skip
 
-    def _phases(self, aligned: bool, pseudo: bool) -> list[Phase]:
-        c, lr = self.config, self.config.lr_pseudo / self.config.lr if pseudo else 1.0
+    def _phases(self, aligned: bool, pseudo: bool, lr: float) -> list[Phase]:
+        c = self.config
         of_kind = {"l2": c.w_l2[aligned], "ce": c.w_seg, "berhu": c.w_depth}
         weights: dict[str, float] = {self.term(m): of_kind[self.term(m)] for m in self.modalities.values()}
         if self.colour:

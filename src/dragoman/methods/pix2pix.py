@@ -15,6 +15,7 @@ from dragoman.config import Config
 from dragoman.data.batch import Batch, Task
 from dragoman.data.modality import Modality, known, pack, unpack
 from dragoman.engine.method import Losses, Method, Phase, Stage
+from dragoman.engine.schedules import linear_decay
 from dragoman.inference.cascade import Cascade
 from dragoman.inference.modal import ModalCore, alike, readable
 from dragoman.losses.gan import logistic_discriminator, logistic_generator
@@ -41,7 +42,7 @@ class Pix2PixConfig(Config):
     w_rec: float = Field(100, ge=0)
     """lambda, Eq. 4, of each modality's own distance."""
     lr: float = Field(2e-4, gt=0)
-    """Learning rate."""
+    """Learning rate, decaying linearly to 0 over the last half of the steps, as in the authors' later code."""
     betas: tuple[float, float] = (0.5, 0.999)
     """Of Adam."""
 
@@ -117,12 +118,12 @@ class Pix2Pix(Method):
 
     def stages(self, steps: int) -> list[Stage]:
         """D, then G, at every step."""
-        kinds = [self.term(m) for m in self.modalities.values()]
+        kinds, lr = [self.term(m) for m in self.modalities.values()], linear_decay(steps // 2, steps)
         return [
             Stage(name="train", steps=steps, phases=[
                 # Section 3.3: D's loss is halved, so that it learns more slowly.
-                Phase(name="D", updates=["D"], losses=self.d_losses, weights={"adv": 0.5}),
-                Phase(name="G", updates=["G"], losses=self.g_losses,
+                Phase(name="D", updates=["D"], losses=self.d_losses, lr=lr, weights={"adv": 0.5}),
+                Phase(name="G", updates=["G"], losses=self.g_losses, lr=lr,
                       weights={"adv": 1} | dict.fromkeys(kinds, self.config.w_rec)),
             ])
         ]  # fmt: skip
