@@ -131,6 +131,24 @@ def test_other_settings_do_not_mix(
     assert {n: (out / n).read_bytes() for n in tree(out)} == before
 
 
+def test_another_image_of_the_same_name_is_not_taken_for_done(
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out, other = tmp_path / "out", tmp_path / "other"
+    words = ["--to", "night", "--out", out]
+    translate(model, photos, *words)
+    before = {name: (out / name).read_bytes() for name in tree(out)}
+    other.mkdir()
+    (other / "a.png").write_bytes((photos / "a.png").read_bytes())
+    capsys.readouterr()
+    translate(model, other / "a.png", *words)
+    assert "0 translated, 1 were done already" in capsys.readouterr().out
+    Image.new("RGB", (16, 16), (30, 30, 200)).save(other / "a.png")
+    says = f"dragoman: {out / 'a.png'} is the translation of other files; use another --out\n"
+    assert refused(capsys, model, other / "a.png", *words) == says
+    assert {name: (out / name).read_bytes() for name in tree(out)} == before
+
+
 def test_another_picture_of_the_same_name_is_another_exemplar(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

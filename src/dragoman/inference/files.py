@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -113,13 +114,13 @@ def translate_files(
     advance: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Summary:
-    """Translate files; what is done already is skipped, and no output is ever half-written.
+    """Translate files; what is done already, of the same file, is skipped, and no output is ever half-written.
 
     Args:
         translator: The model.
         jobs: From `plan`; with masks only for methods that have one.
         out: The output folder; it remembers its settings, with what the exemplar holds, so that different ones do not
-            mix.
+            mix, and what each file was made of, so that another image of the same name is not taken for done.
         to: The target domain or attributes.
         exemplar: The image whose style to take.
         seed: Of the first sample's style; sample k has seed + k.
@@ -128,8 +129,8 @@ def translate_files(
         warn: Called with a line for each bad image.
 
     Raises:
-        UserError: the output folder cannot be written or has translations of other settings; masks or an exemplar are
-            wanted of a method without.
+        UserError: the output folder cannot be written, or has translations of other settings or of other files; masks
+            or an exemplar are wanted of a method without.
     """
     known = translator.code(to, given=torch.zeros(len(translator.domains)))  # a mistake is found before any writing
     style_of = None if exemplar is None else read(exemplar, translator.task.channels).tensor
@@ -140,9 +141,11 @@ def translate_files(
             raise UserError("this model has no masks; leave --masks out")
     look = None
     if exemplar is not None:  # by what it holds: another picture can be of the same name
-        look = f"{exemplar.name}, SHA-256 {hashlib.sha256(exemplar.read_bytes()).hexdigest()[:16]}..."
+        look = f"{exemplar.name}, SHA-256 {digest(exemplar)[:16]}..."
     model = translator.facts.get("sha256")
-    remember(out, {"model": model, "to": to, "seed": seed, "scale": scale, "exemplar": look})
+    settings = {"model": model, "to": to, "seed": seed, "scale": scale, "exemplar": look}
+    of = [(job.outputs, digest(job.source)) for job in jobs]
+    remember(out, settings, {path.relative_to(out).as_posix(): content for outputs, content in of for path in outputs})
     summary, start = Summary(), time.perf_counter()
     todo = [job for job in jobs if not all(path.exists() for path in (*job.outputs, *job.masks))]
     summary.skipped = len(jobs) - len(todo)
@@ -208,6 +211,15 @@ def known_code(path: Path, translator: Translator) -> Tensor | None:
 @lru_cache
 def _rows(folder: Path) -> dict[str, Row]:
     return {row.file_name: row for row in Manifest.open(folder).rows}
+
+
+def digest(*paths: Path) -> str:
+    """SHA-256 of what files hold; of one that cannot be read, which is found later, nothing."""
+    found = hashlib.sha256()
+    for path in paths:
+        with suppress(OSError):
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def remember(out: Path, settings: dict[str, object], made: Mapping[str, str] | None = None) -> None:

@@ -1,6 +1,5 @@
 """Many scenes through a translator between modalities: restartable, names kept, a bad one skipped and named."""
 
-import hashlib
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dragoman.data.image import SUFFIXES
 from dragoman.data.maps import ARRAY
 from dragoman.data.modality import Modality
 from dragoman.errors import UserError
-from dragoman.inference.files import Summary, claim, listed, remember
+from dragoman.inference.files import Summary, claim, digest, listed, remember
 from dragoman.inference.modal import ModalTranslator, Prediction
 from dragoman.inference.scale import Scale
 
@@ -133,7 +132,7 @@ def translate_scenes(
     target = translator.modality(to)
     names = [*scenes[0].sources]
     settings = {"model": translator.facts.get("sha256"), "from": names, "to": target.name, "scale": scale}
-    remember(out, settings, {scene.output.relative_to(out).as_posix(): _digest(scene) for scene in scenes})
+    remember(out, settings, {s.output.relative_to(out).as_posix(): digest(*s.sources.values()) for s in scenes})
     summary, start = Summary(), time.perf_counter()
     for scene in scenes:
         if scene.output.exists():
@@ -151,14 +150,3 @@ def translate_scenes(
         advance(1)
     summary.seconds = time.perf_counter() - start
     return summary
-
-
-def _digest(scene: Scene) -> str:
-    """Of the contents of its files; of one that cannot be read, which is found later, nothing."""
-    found = hashlib.sha256()
-    for name, path in scene.sources.items():
-        try:
-            found.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
-        except OSError:
-            continue
-    return found.hexdigest()
