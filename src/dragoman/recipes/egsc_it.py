@@ -51,9 +51,10 @@ def paper_multiple() -> OnMNISTMultiple:
 def folder() -> OnPhotos:
     """Your own folder (--data.root DIR): folders are domains, 64 x 64, a network that also trains on a CPU."""
     return OnPhotos(
-        recipe="egsc_it.folder", method=EGSCITConfig(width=16, lr=2e-4, w_style=300.0, w_content=18.0),
+        recipe="egsc_it.folder",
+        method=EGSCITConfig(width=16, g_updates=1, lr=2e-4, w_style=300.0, w_content=18.0, pretrain=0.2),
         data=Folder(size=64, load_size=72),
-        train=Train(steps=6000, batch_size=8, ema_decay=0.995, grid_every=1000, save_every=1000),
+        train=Train(steps=12_000, batch_size=8, ema_decay=0.995, grid_every=1000, save_every=1000),
     )  # fmt: skip
 
 
@@ -79,20 +80,21 @@ def digits_no_perceptual() -> OnMNISTSingle:
 
 def multiple() -> OnMNISTMultiple:
     """Table 5: MNIST-Multiple, 64 x 64."""
-    method = EGSCITConfig(width=16, downs=1, lr=2e-4, w_style=400.0, w_content=6.0, vgg="vgg19_distilled")
+    method = EGSCITConfig(width=16, downs=1, g_updates=1, lr=2e-4, w_style=400.0, w_content=6.0, pretrain=0.1,
+                          vgg="vgg19_distilled")  # fmt: skip
     return OnMNISTMultiple(
         recipe="egsc_it.multiple", method=method, data=MNISTMultiple(size=64),
-        train=Train(steps=1600, batch_size=8, ema_decay=0.995, save_every=100),
+        train=Train(steps=5000, batch_size=8, ema_decay=0.995),
     )  # fmt: skip
 
 
 def streets() -> OnStreets:
     """Table 3 on drawn streets: synthetic to real, 64 x 64."""
-    method = EGSCITConfig(width=16, downs=2, g_updates=2, lr=2e-4, w_style=300.0, w_content=18.0,
-                          vgg="vgg19_distilled")  # fmt: skip
+    method = EGSCITConfig(width=16, downs=2, g_updates=1, lr=2e-4, w_style=300.0, w_content=18.0,
+                          pretrain=0.2, vgg="vgg19_distilled")  # fmt: skip
     return OnStreets(
         recipe="egsc_it.streets", method=method, data=Streets(size=64, images=8000, conditions="sim_real"),
-        train=Train(steps=4000, batch_size=8, ema_decay=0.995),
+        train=Train(steps=5000, batch_size=8, ema_decay=0.995),
     )  # fmt: skip
 
 
@@ -108,10 +110,10 @@ def tiny() -> OnMNISTSingle:
 
 def _digits(name: str, **changes: Any) -> OnMNISTSingle:
     settings: dict[str, Any] = {
-        "width": 16, "downs": 0, "lr": 3e-4, "w_style": 1e2, "w_content": 1.0, "vgg": "vgg19_distilled",
-        "pretrain": 0.2,
+        "width": 16, "downs": 0, "g_updates": 1, "lr": 3e-4, "w_style": 1e2, "w_content": 1.0, "pretrain": 0.1,
+        "vgg": "vgg19_distilled",
     }  # fmt: skip
     return OnMNISTSingle(
         recipe=f"egsc_it.{name}", method=EGSCITConfig(**settings | changes), data=MNISTSingle(),
-        train=Train(steps=2500, batch_size=16, ema_decay=0.995, save_every=250),
+        train=Train(steps=10_000, batch_size=16, ema_decay=0.995),
     )  # fmt: skip

@@ -30,27 +30,27 @@ def folder() -> OnPhotos:
 
 def digits() -> OnMNISTSingle:
     """Table 2 of EGSC-IT, "UNIT": MNIST-Single, 28 x 28."""
-    method = UNITConfig(width=16, downs=0, d_layers=4, g_updates=5, lr=3e-4, power=0.9)
+    method = UNITConfig(width=16, downs=0, d_layers=4, lr=3e-4, power=0.9)
     return OnMNISTSingle(
         recipe="unit.digits", method=method, data=MNISTSingle(),
-        train=Train(steps=2000, batch_size=16, ema_decay=0.995, save_every=250),
+        train=Train(steps=9000, batch_size=16, ema_decay=0.995),
     )  # fmt: skip
 
 
 def multiple() -> OnMNISTMultiple:
     """Table 5 of EGSC-IT, "UNIT": MNIST-Multiple, 64 x 64."""
     return OnMNISTMultiple(
-        recipe="unit.multiple", method=UNITConfig(width=16, downs=1, g_updates=5, lr=2e-4, power=0.9),
-        data=MNISTMultiple(size=64), train=Train(steps=1000, batch_size=8, ema_decay=0.995, save_every=100),
+        recipe="unit.multiple", method=UNITConfig(width=16, downs=1, lr=2e-4, power=0.9),
+        data=MNISTMultiple(size=64), train=Train(steps=4500, batch_size=8, ema_decay=0.995),
     )  # fmt: skip
 
 
 def streets() -> OnStreets:
     """EGSC-IT's Table 3 on drawn streets, "UNIT": synthetic to real, 64 x 64."""
     return OnStreets(
-        recipe="unit.streets", method=UNITConfig(width=16, downs=2, g_updates=2, lr=2e-4, power=0.9),
+        recipe="unit.streets", method=UNITConfig(width=16, downs=2, lr=2e-4, power=0.9),
         data=Streets(size=64, images=8000, conditions="sim_real"),
-        train=Train(steps=2000, batch_size=8, ema_decay=0.995),
+        train=Train(steps=4000, batch_size=8, ema_decay=0.995),
     )  # fmt: skip
 
 
