@@ -110,8 +110,8 @@ def tiny() -> OnMNISTSingle:
 
 def _digits(name: str, **changes: Any) -> OnMNISTSingle:
     settings: dict[str, Any] = {
-        "width": 16, "downs": 0, "g_updates": 1, "lr": 3e-4, "w_style": 1e2, "w_content": 1.0, "pretrain": 0.1,
-        "vgg": "vgg19_distilled",
+        "width": 16, "downs": 0, "g_updates": 1, "lr": 3e-4, "w_kl": 1.0, "w_kl_cyc": 1.0, "w_style": 1e2,
+        "w_content": 1.0, "pretrain": 0.1, "vgg": "vgg19_distilled",
     }  # fmt: skip
     return OnMNISTSingle(
         recipe=f"egsc_it.{name}", method=EGSCITConfig(**settings | changes), data=MNISTSingle(),

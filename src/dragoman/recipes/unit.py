@@ -30,7 +30,7 @@ def folder() -> OnPhotos:
 
 def digits() -> OnMNISTSingle:
     """Table 2 of EGSC-IT, "UNIT": MNIST-Single, 28 x 28."""
-    method = UNITConfig(width=16, downs=0, d_layers=4, lr=3e-4, power=0.9)
+    method = UNITConfig(width=16, downs=0, lr=3e-4, w_kl=1.0, w_kl_cyc=1.0, power=0.9)
     return OnMNISTSingle(
         recipe="unit.digits", method=method, data=MNISTSingle(),
         train=Train(steps=9000, batch_size=16, ema_decay=0.995),
