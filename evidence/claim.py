@@ -22,6 +22,12 @@ from dragoman.run import read_experiment, train
 
 HERE = Path(__file__).parent
 Values = dict[str, float]
+COMMIT = subprocess.run(
+    ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, cwd=HERE
+).stdout.strip()
+"""Of the code that runs, whatever is committed or written while it does."""
+NOTE = "evidence.json"
+"""Of a run, in its folder: the commit that its training began with."""
 
 
 class Claim:
@@ -39,15 +45,14 @@ class Claim:
         self.docs = HERE.parent / "docs" / docs
         self.work = HERE.parent / "runs" / "evidence" / name
         self.rows: list[dict[str, Any]] = []
-        self.commit = _commit()  # before anything is written
 
     def row(
         self, row: str, number: int, of: Experiment | int, measure: Callable[[Path], Values], run: Path | None = None
     ) -> None:
         """Compute a row in its own folder (which is kept, so training in it resumes), unless it is there already.
 
-        Its time and device are those of the training, whose folder is `run`, if claims share it, or "run" within the
-        row's own.
+        Its time, device and commit are those of the training, whose folder is `run`, if claims share it, or "run"
+        within the row's own. Where nothing was trained, or before commits were noted, the commit is that of measuring.
 
         Args:
             row: Its name.
@@ -73,9 +78,11 @@ class Claim:
             if (log := run / "log.jsonl").exists():
                 seconds = max(json.loads(line).get("seconds", 0) for line in log.read_text().splitlines())
                 device = {"device": json.loads((run / "environment.json").read_text())["processor"]}
-            record = {"row": row, self.over: number, "steps": steps, "seconds": round(seconds, 1)} | device
+            noted = run / NOTE
+            commit = json.loads(noted.read_text()) if noted.exists() else {"commit": COMMIT}
+            record = {"row": row, self.over: number, "steps": steps, "seconds": round(seconds, 1)} | device | commit
             folder.mkdir(parents=True, exist_ok=True)
-            done.write_text(json.dumps(record | {"commit": self.commit, "metrics": metrics}))
+            done.write_text(json.dumps(record | {"metrics": metrics}))
         self.rows.append({"seed": 0} | json.loads(done.read_text()))  # where it is not what rows differ in
         print(self.rows[-1], flush=True)
 
@@ -100,7 +107,7 @@ class Claim:
         here = processor(torch.device("cpu"))
         result = {
             "claim": self.name, "paper": self.paper, "rows": self.rows, "means": self._means(),
-            "protocol": self.protocol, "recipe": self.recipe, "scale": self.scale, "commit": self.commit,
+            "protocol": self.protocol, "recipe": self.recipe, "scale": self.scale, "commit": COMMIT,
             "device": ", ".join(dict.fromkeys(row["device"] for row in self.rows if "device" in row)) or here,
             "holds": holds,
         }  # fmt: skip
@@ -159,6 +166,10 @@ def trained(experiment: Experiment, folder: Path) -> Path:
     Raises:
         SystemExit: what is there was trained with other settings.
     """
+    if not (folder / "config.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / NOTE).write_text(json.dumps({"commit": COMMIT}))
+        (folder / "config.json").write_text(experiment.model_dump_json())  # a folder with files must be of a run
     if not (folder / "metrics.json").exists():
         train(experiment, folder, resume=True, quiet=True)
     same(experiment, folder)
@@ -185,10 +196,3 @@ def picture(name: str, lines: Sequence[list[Tensor]], header: Sequence[str] = ()
     """A claim's picture."""
     (HERE / "results").mkdir(exist_ok=True)
     grid(lines, header, cell).save(HERE / "results" / f"{name}.png")
-
-
-def _commit() -> str:
-    asked = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, cwd=HERE
-    )
-    return asked.stdout.strip()

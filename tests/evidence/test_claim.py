@@ -38,6 +38,25 @@ def test_a_row_of_other_settings_is_refused(claim):
         claim.row("a", 0, changed("stargan.tiny", 2, {}, {"w_rec": 3.0}), lambda folder: {})
 
 
+def test_the_commit_of_a_row_is_that_which_began_its_training(claim, tmp_path, monkeypatch):
+    experiment, shared_run = changed("stargan.tiny", 2, {}, {}), tmp_path / "shared"
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shared, "COMMIT", "first")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shared, "train", stopped)
+        trained(experiment, shared_run)
+    monkeypatch.setattr(shared, "COMMIT", "second")
+    claim.row("a", 0, experiment, lambda _: {"size": float(trained(experiment, shared_run).is_dir())}, shared_run)
+    claim.row("b", 0, experiment, lambda folder: {"size": float(trained(experiment, folder / "run").is_dir())})
+    claim.row("c", 0, 0, lambda _: {"size": 0.0})
+    (shared_run / "evidence.json").unlink()  # as in runs that are older than it
+    claim.row("d", 0, experiment, lambda _: {"size": 1.0}, shared_run)
+    assert [row["commit"] for row in claim.rows] == ["first", "second", "second", "second"]
+
+
 def test_the_result_has_what_was_measured_and_what_holds(claim, tmp_path):
     for seed, value in enumerate((1.0, 3.0)):
         claim.row("a", seed, 5, lambda folder, value=value: {"metric": value})
