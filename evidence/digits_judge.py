@@ -12,6 +12,7 @@ from dragoman import load_sampler
 from dragoman.metrics import frechet_distance
 from dragoman.metrics.classification import predict
 from dragoman.metrics.extractor import extractor
+from dragoman.metrics.retrieval import nearest
 from dragoman.metrics.wasserstein import independent_wasserstein
 from dragoman.nets.classifier import Classifier, train_classifier
 from dragoman.worlds.mnist import MNIST
@@ -96,6 +97,17 @@ def drawn(model: Path, count: int, label: str | None = None) -> list[Tensor]:
     """The first images of a model, of a domain or of all in turn."""
     sampler, seeds = load_sampler(model), list(range(count))
     return list(sampler.generate(sampler.codes(seeds, label), seeds))
+
+
+def images(data: MNIST, split: str) -> Tensor:
+    """All of a split [M, 1, size, size]."""
+    found = data.open(split)
+    return torch.stack([found.load(i) for i in range(len(found))])
+
+
+def to_nearest(made: Tensor, train: Tensor) -> Tensor:
+    """Distance of each image to the nearest of the training images: root mean square of the pixels, [N]."""
+    return nearest(made.flatten(1), train.flatten(1), 1)[0][:, 0] / train[0].numel() ** 0.5
 
 
 def _by_digit(split: str) -> list[Tensor]:
