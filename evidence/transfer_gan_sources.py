@@ -15,12 +15,13 @@ from scipy.stats import spearmanr
 from dragoman import load_sampler
 from dragoman.metrics.generation import rank
 from dragoman.metrics.protocol import Protocol
-from dragoman.worlds.mnist import MNIST
 
 SOURCES = {"012": (0, 1, 2), "358": (3, 5, 8), "147": (1, 4, 7), "0to9": tuple(range(10)), "6": (6,)}
 TARGETS = (9, 3, 0)
-IMAGES, SOURCE_STEPS, STEPS = 100, 3000, 2000
-DISTANCES = {  # Table 2.5, FID of the images of sources ImageNet, Places, Bedrooms, CelebA to the target's
+IMAGES, SOURCE_STEPS, STEPS = 100, 3000, 5000
+THEIRS = ("ImageNet", "Places", "Bedrooms", "CelebA")
+"""The sources of the thesis."""
+DISTANCES = {  # Table 2.5, FID of the images of each source to those of the target
     "Flowers": (237.04, 251.93, 278.80, 284.74), "Kitchens": (183.27, 180.63, 70.06, 254.12),
     "LFW": (333.54, 333.38, 329.92, 151.46), "Cityscapes": (233.45, 181.72, 227.53, 292.66),
 }  # fmt: skip
@@ -28,24 +29,30 @@ RESULTS = {  # Table 2.4, FID after transfer from them
     "Flowers": (54.04, 66.25, 56.12, 67.96), "Kitchens": (34.35, 34.59, 28.54, 38.41),
     "LFW": (9.65, 15.02, 7.45, 7.16), "Cityscapes": (122.46, 151.34, 123.21, 130.64),
 }  # fmt: skip
+PAPER = {
+    f"{target}_from_{name}": {"source_fid": before, "fid": after}
+    for target in DISTANCES
+    for name, before, after in zip(THEIRS, DISTANCES[target], RESULTS[target], strict=True)
+}
 
 
 def main() -> None:
     """Train the sources and transfer each to each target, measure, correlate, draw."""
     judge = Judge()
     claim = Claim(
-        "transfer_gan_sources", docs="transfer_gan.md", recipe="transfer_gan.digits", paper={},
+        "transfer_gan_sources", docs="transfer_gan.md", recipe="transfer_gan.digits", paper=PAPER,
         scale=f"28 x 28 MNIST, width 16, sources of some digits to {IMAGES} images of one digit",
         protocol=f"sources {SOURCE_STEPS} steps; {SAMPLES} generated images; fd_classifier: Frechet distance in the "
         "features of a CNN of the ten digits, of the images after transfer to the real test images of the target; "
-        "source_distance: of the source's images, before, to training images of the digit (Table 2.5), in SqueezeNet's "
-        f"features, as dragoman rank-sources measures it; nearest to be among the best two of {len(SOURCES)}",
+        "source_distance: of the source's images, before, to the target's training images (Table 2.5), in "
+        "SqueezeNet's features, as dragoman rank-sources measures it; nearest to be among the best two of "
+        f"{len(SOURCES)}; the paper's numbers are of other sources and targets, and only in the JSON",
     )  # fmt: skip
     models = {
         name: trained(changed("transfer_gan.digits", SOURCE_STEPS, {"digits": digits}, {}), claim.work / f"gan-{name}")
         for name, digits in SOURCES.items()
     }
-    found: dict[int, list[tuple[float, float]]] = {digit: [] for digit in TARGETS}
+    found: dict[int, dict[str, tuple[float, float]]] = {digit: {} for digit in TARGETS}
     lines = []
     for digit in TARGETS:
         for name, model in models.items():
@@ -53,28 +60,38 @@ def main() -> None:
             experiment = changed("transfer_gan.digits", STEPS, data, {"source": model})
 
             def measured(folder: Path, digit=digit, model=model, experiment=experiment) -> Values:
-                real = MNIST(digits=(digit,), conditional=False).open("train")
+                real = experiment.data.open("train")  # a user has no others
                 ((_, distance),) = rank({"": load_sampler(model)}, real, Protocol(features="squeezenet", inputs=1000))
                 after = judge.samples(trained(experiment, folder / "run"))
                 return {"source_distance": distance, "fd_classifier": judge.distance(after, [digit])}
 
             claim.row(f"{digit}_from_{name}", 0, experiment, measured)
             values = claim.rows[-1]["metrics"]
-            found[digit].append((values["source_distance"], values["fd_classifier"]))
+            found[digit][name] = values["source_distance"], values["fd_classifier"]
             lines.append(drawn(claim.work / f"{digit}_from_{name}-0" / "run" / "model", 16))
     picture(claim.name, lines, cell=40)
-    ours = {digit: correlation(*zip(*pairs, strict=True)) for digit, pairs in found.items()}
+    ours = {digit: correlation(*zip(*pairs.values(), strict=True)) for digit, pairs in found.items()}
+    without = {  # any measure would find a source that has the digit
+        digit: correlation(*zip(*(pairs[name] for name in SOURCES if digit not in SOURCES[name]), strict=True))
+        for digit, pairs in found.items()
+    }
     theirs = mean(correlation(DISTANCES[target], RESULTS[target]) for target in DISTANCES)
-    each = ", ".join(f"{digit} {value:.2f}" for digit, value in ours.items())
     holds = {
-        f"2.3.7: rank correlation of distance and result {mean(ours.values()):.2f} on average ({each}), at least that "
-        f"of the thesis's tables, {theirs:.2f}": mean(ours.values()) >= theirs
+        f"2.3.7: rank correlation of distance and result {average(ours)}, at least that of the thesis's tables, "
+        f"{theirs:.2f}": mean(ours.values()) >= theirs,
+        f"2.3.7: it is above 0 over the sources that lack the digit, {average(without)}": mean(without.values()) > 0,
     }
     for digit, pairs in found.items():
         holds[f"2.3.7: the nearest source of {digit} is among the best two"] = (
-            min(pairs)[1] <= sorted(b for _, b in pairs)[1]
+            min(pairs.values())[1] <= sorted(result for _, result in pairs.values())[1]
         )
     claim.write(holds)
+
+
+def average(correlations: dict[int, float]) -> str:
+    """Their mean, and each."""
+    each = ", ".join(f"{digit} {value:.2f}" for digit, value in correlations.items())
+    return f"{mean(correlations.values()):.2f} on average ({each})"
 
 
 def correlation(distances: Sequence[float], results: Sequence[float]) -> float:
