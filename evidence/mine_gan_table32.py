@@ -45,7 +45,7 @@ def main() -> None:
         "images; fd_classifier: Frechet distance in the features of another CNN of the ten digits to the real test "
         "images of the digit; kmmd: kernel MMD in the same features; classifier_error: share that it takes for another "
         f"digit; real: the {IMAGES} training images; ms: milliseconds of an image by itself, the median of {TIMED}, "
-        f"all rows in turn after the training, {torch.get_num_threads()} threads; the paper's GANs are conditional, "
+        f"all rows in turn after the training, threads: {torch.get_num_threads()}; the paper's GANs are conditional, "
         "these are not",
     )  # fmt: skip
     target = {"digits": (DIGIT,), "images": IMAGES, "conditional": False}
