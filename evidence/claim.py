@@ -173,7 +173,7 @@ def trained(experiment: Experiment, folder: Path) -> Path:
     if not (folder / "metrics.json").exists():
         train(experiment, folder, resume=True, quiet=True)
     same(experiment, folder)
-    return folder / "model"
+    return (folder / "model").resolve()  # a run that starts from it remembers where it is
 
 
 def same(experiment: Experiment, folder: Path) -> None:
