@@ -58,8 +58,11 @@ def main() -> None:
             claim.row(row, 0, experiment, measured)
     if not all(claim.has(row) for row in ROWS):
         return
-    nothing = measure(lambda rows, exemplars: blank(test, rows, exemplars), test, looks=False, pairs=PAIRS)
-    claim.row("blank", 0, 0, lambda _: nothing)
+
+    def nothing(_: Path) -> Values:
+        return measure(lambda rows, exemplars: blank(test, rows, exemplars), test, looks=False, pairs=PAIRS)
+
+    claim.row("blank", 0, 0, nothing)
     picture(claim, test)
     holds = {}
     for way in ("a_to_b", "b_to_a"):

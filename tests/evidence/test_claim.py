@@ -33,7 +33,10 @@ def test_a_row_of_other_settings_is_refused(claim):
     claim.row("a", 0, experiment, lambda folder: {"size": float(trained(experiment, folder / "run").is_dir())})
     claim.row("a", 0, experiment, lambda folder: {"size": 2.0})
     assert [row["metrics"]["size"] for row in claim.rows] == [1.0, 1.0]
-    assert claim.rows[0]["device"] and claim.rows[0]["seconds"] > 0
+    run = claim.work / "a-0" / "run"
+    logged = max(json.loads(line).get("seconds", 0) for line in (run / "log.jsonl").read_text().splitlines())
+    assert logged > 0 and claim.rows[0]["seconds"] == round(logged, 1)  # of the training, not of the measuring
+    assert claim.rows[0]["device"] == json.loads((run / "environment.json").read_text())["processor"]
     with pytest.raises(SystemExit, match="other settings"):
         claim.row("a", 0, changed("stargan.tiny", 2, {}, {"w_rec": 3.0}), lambda folder: {})
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -213,13 +212,12 @@ def _rows(folder: Path) -> dict[str, Row]:
     return {row.file_name: row for row in Manifest.open(folder).rows}
 
 
-def digest(*paths: Path) -> str:
-    """SHA-256 of what files hold; of one that cannot be read, which is found later, nothing."""
-    found = hashlib.sha256()
-    for path in paths:
-        with suppress(OSError):
-            found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+def digest(path: Path) -> str:
+    """SHA-256 of a file; empty if it cannot be read, which is found later."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def remember(out: Path, settings: dict[str, object], made: Mapping[str, str] | None = None) -> None:

@@ -132,7 +132,7 @@ def translate_scenes(
     target = translator.modality(to)
     names = [*scenes[0].sources]
     settings = {"model": translator.facts.get("sha256"), "from": names, "to": target.name, "scale": scale}
-    remember(out, settings, {s.output.relative_to(out).as_posix(): digest(*s.sources.values()) for s in scenes})
+    remember(out, settings, {s.output.relative_to(out).as_posix(): _digest(s) for s in scenes})
     summary, start = Summary(), time.perf_counter()
     for scene in scenes:
         if scene.output.exists():
@@ -150,3 +150,8 @@ def translate_scenes(
         advance(1)
     summary.seconds = time.perf_counter() - start
     return summary
+
+
+def _digest(scene: Scene) -> str:
+    """Of all its files."""
+    return " ".join(digest(path) for path in scene.sources.values())
