@@ -20,7 +20,9 @@ from dragoman.worlds.mnist import MNIST
 SAMPLES = 1000
 """Generated images of a model."""
 SOURCE_STEPS = 5000
-"""Of a GAN that others start from."""
+"""Of the GAN that TransferGAN starts from."""
+MINED_STEPS = 15_000
+"""Of a GAN that is mined: after 5,000 its images, and what is mined from them, are still clearly worse."""
 JUDGE = HERE.parent / "runs" / "evidence" / "digits_judge.safetensors"
 """The classifier, the same for all tables."""
 
@@ -74,11 +76,11 @@ class Judge:
         return {"fd_classifier": self.distance(images, digits), "iw": self.wasserstein(images, digits)}
 
 
-def source(digits: Sequence[int], conditional: bool = False) -> Path:
+def source(digits: Sequence[int], conditional: bool = False, steps: int = MINED_STEPS) -> Path:
     """A GAN of all training images of some digits, trained once for all claims; its model folder."""
-    kind = "digits_conditional" if conditional else "digits"
-    experiment = changed(f"transfer_gan.{kind}", SOURCE_STEPS, {"digits": tuple(digits)}, {})
-    return trained(experiment, HERE.parent / "runs" / "evidence" / "sources" / f"{kind}-{''.join(map(str, digits))}")
+    kind, names = "digits_conditional" if conditional else "digits", "".join(map(str, digits))
+    experiment = changed(f"transfer_gan.{kind}", steps, {"digits": tuple(digits)}, {})
+    return trained(experiment, HERE.parent / "runs" / "evidence" / "sources" / f"{kind}-{names}-{steps}")
 
 
 def transferred(transfer: str | None, images: int, steps: int, seed: int) -> Path:
@@ -86,7 +88,7 @@ def transferred(transfer: str | None, images: int, steps: int, seed: int) -> Pat
 
     `transfer` says what starts from there; None is from scratch.
     """
-    method = {} if transfer is None else {"source": source(range(5)), "transfer": transfer}
+    method = {} if transfer is None else {"source": source(range(5), steps=SOURCE_STEPS), "transfer": transfer}
     data = {"digits": tuple(range(5, 10)), "images": images}
     folder = HERE.parent / "runs" / "evidence" / "transferred" / f"{transfer or 'scratch'}-{images}-{steps}-{seed}"
     trained(changed("transfer_gan.digits", steps, data, method, seed=seed), folder)

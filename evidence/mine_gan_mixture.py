@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from claim import Claim, Values, changed, picture, trained
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, images, source, to_nearest
+from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, images, source, to_nearest
 from torch import Tensor
 
 from dragoman import load_sampler, recipes
@@ -37,7 +37,7 @@ def main() -> None:
         "mine_gan_mixture", docs="mine_gan.md", paper=PAPER,
         recipe="mine_gan.digits, transfer_gan.digits, bsa.digits, vae.digits",
         scale=f"28 x 28 MNIST, width 16, {IMAGES} images of digits {TARGET[0]} and {TARGET[1]}", over="mixture",
-        protocol=f"sources of digits 0 to 4 and 5 to 9, {SOURCE_STEPS} steps, of all training images, the target's "
+        protocol=f"sources of digits 0 to 4 and 5 to 9, {MINED_STEPS} steps, of all training images, the target's "
         f"among them; {SAMPLES} generated images; fd_classifier: Frechet distance in the features of a CNN of the ten "
         "digits to real test images in the mixture; kmmd: kernel MMD in the same features; selector_a: p of the first "
         "source; share_a, share_b: share of the generated images that the CNN takes for the first or second source's "

@@ -10,7 +10,7 @@ from statistics import median
 
 import torch
 from claim import Claim, Values, changed, picture, trained
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, images, source
+from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, images, source
 from torch import Tensor
 
 from dragoman import load_sampler
@@ -39,7 +39,7 @@ def main() -> None:
         "mine_gan_table32", docs="mine_gan.md", paper=PAPER,
         recipe="mine_gan.digits, transfer_gan.digits, dgn_am.digits, ppgn.digits",
         scale=f"28 x 28 MNIST, width 16, {IMAGES} images of the digit {DIGIT}",
-        protocol=f"sources of all digits (on) or of all but the target (off), {SOURCE_STEPS} steps; the classifier "
+        protocol=f"sources of all digits (on) or of all but the target (off), {MINED_STEPS} steps; the classifier "
         "that DGN-AM and PPGN follow learns from all training images of all digits, with labels, in "
         f"{CLASSIFIER_STEPS} steps, while the other rows see {IMAGES} images of the target; {SAMPLES} generated "
         "images; fd_classifier: Frechet distance in the features of another CNN of the ten digits to the real test "

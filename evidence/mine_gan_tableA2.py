@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from claim import Claim, Values, changed, picture, trained
-from digits_judge import SAMPLES, SOURCE_STEPS, Judge, drawn, source
+from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, source
 
 from dragoman import recipes
 from dragoman.metrics.kernel import mean_variance
@@ -31,7 +31,7 @@ def main() -> None:
     claim = Claim(
         "mine_gan_tableA2", docs="mine_gan.md", recipe="transfer_gan.digits, mine_gan.digits", paper=PAPER,
         scale="28 x 28 MNIST, width 16, 1,000 target images", over="digit",
-        protocol=f"sources {SOURCE_STEPS} steps, those on the manifold of all training images, the target's among "
+        protocol=f"sources {MINED_STEPS} steps, those on the manifold of all training images, the target's among "
         f"them; mining only, without fine-tuning, as the table is of mining; {updates} updates of the miner, 10,000 in "
         f"the published code; {SAMPLES} generated images of a digit; classifier_error: share that a CNN of the ten "
         f"digits, trained on all real training images (accuracy {judge.accuracy():.4f} on real test images), takes for "
@@ -60,7 +60,7 @@ def compute(claim: Claim, judge: Judge, row: str, digit: int) -> None:
     if row == "real":
         of = 0
     elif row == "source_label":
-        of, run, label = SOURCE_STEPS, source(range(10), conditional=True).parent, str(digit)
+        of, run, label = MINED_STEPS, source(range(10), conditional=True).parent, str(digit)
     else:
         place, kind = row.split("_")
         digits, conditional = [d for d in range(10) if place == "on" or d != digit], kind == "conditional"
