@@ -57,6 +57,18 @@ def test_a_resumed_log_forgets_what_came_after_the_state(tmp_path):
         }
 
 
+def test_a_run_resumes_from_a_state_at_which_it_was_measured(tmp_path):
+    path = tmp_path / "log.jsonl"
+    hooks = [Log(path, 1, 4), Evaluate(2, lambda core: {"score": 1.0}, path)]
+    train(toy(), 4, tmp_path, hooks=hooks)
+    before = lines(path)
+    assert "eval/score" in before[-1] and "seconds" not in before[-1]
+    train(toy(), 6, tmp_path, hooks=hooks, resume=True)
+    again = lines(path)
+    assert again[: len(before)] == before
+    assert again[len(before)]["step"] == 5 and again[len(before)]["seconds"] >= before[-2]["seconds"]
+
+
 def test_a_new_run_starts_a_new_log(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"step": 1, "seconds": 5}\n')

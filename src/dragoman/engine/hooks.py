@@ -42,13 +42,16 @@ class Log(Every):
         self.path, self.batch_size = path, batch_size
 
     def start(self, run: Run) -> None:
-        """Forget what an interrupted run wrote after the state that this one resumes from."""
+        """Forget what an interrupted run wrote after the state that this one resumes from; go on with its seconds.
+
+        Lines of other hooks have none.
+        """
         self.since, self.seconds, self.last = time.perf_counter(), 0.0, run.step
         if not run.runtime.main:
             return
         lines = self.path.read_text().splitlines() if run.step and self.path.exists() else []
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= run.step]
-        self.seconds = json.loads(kept[-1])["seconds"] if kept else 0.0
+        self.seconds = max((json.loads(line).get("seconds", 0.0) for line in kept), default=0.0)
         self.path.write_text("".join(line + "\n" for line in kept))
 
     def act(self, run: Run) -> None:
