@@ -34,11 +34,11 @@ OTHERS = (
 RUNS = HERE.parent / "runs" / "evidence" / "modalities"
 
 
-def run(recipe: str, name: str = "", data: Mapping[str, Any] | None = None, **method: Any) -> Path:
+def run(recipe: str, name: str = "", data: Mapping[str, Any] | None = None, seed: int = 0, **method: Any) -> Path:
     """The folder of a recipe's run with the budget of all claims, perhaps with other settings, trained once."""
     settings = {"seen": recipes.find(recipe).data.seen, "images": SCENES} | dict(data or {})
     rows = STARGAN_ROWS if recipe.startswith("modal_stargan") else ROWS
-    experiment = changed(recipe, STEPS, settings, method, batch_size=rows, evaluate_every=STEPS // 10)
+    experiment = changed(recipe, STEPS, settings, method, batch_size=rows, evaluate_every=STEPS // 10, seed=seed)
     trained(experiment, RUNS / (name or recipe))
     return RUNS / (name or recipe)
 
