@@ -210,20 +210,6 @@ class MixAndMatch(Method):
                 found |= zip(to, y.chunk(len(to)), strict=True)
         return found
 
-    @torch.no_grad()
-    def _settled(self, codes: Codes, routes: Sequence[Route]) -> dict[Route, Tensor]:
-        """As a trained model would decode: what pseudo-pairs aim at.
-
-        The targets are held fixed, though the phase trains their networks: else the two ends of a pseudo-pair could
-        meet halfway, and the seen translations would suffer (4.5.2). Norms are by running statistics: by those of a few
-        clean codes the targets were out of the reach of decoders that see all sources together, and depth was lost.
-        """
-        before = self.G.training
-        self.G.eval()
-        made = self._decode(codes, routes)
-        self.G.train(before)
-        return made
-
     def _noisy(self, codes: Codes, aligned: bool) -> Codes:
         """Gaussian noise on the output of every encoder (4.3.2)."""
         if not aligned or not self.config.noise:
@@ -250,7 +236,9 @@ class MixAndMatch(Method):
         images = self._images(batch)
         codes = self._encode(images, images)
         routes, unseen = self.routes(aligned and self.config.autoencoders), self.pseudo() if pseudo else {}
-        y = self._decode(self._noisy(codes, aligned), [*routes, *unseen])
+        # Targets are decoded in the same pass: with statistics or noise of their own they differ from what learns from
+        # them by a little that is always the same, and the decoder, which makes both, drifts away with it.
+        y = self._decode(self._noisy(codes, aligned), [*dict.fromkeys([*routes, *unseen, *unseen.values()])])
         terms: Terms = defaultdict(lambda: defaultdict(list))
         for route in routes:  # Eqs. 4.1 to 4.8
             modality, target = self.modalities[route[2]], images[route[0], route[2]]
@@ -265,10 +253,9 @@ class MixAndMatch(Method):
                     apart = codes[s, a][0].float() - codes[s, b][0].float()
                     terms["latent"][a, b].append(apart.square().sum(1).mean())
         if pseudo:
-            made = self._settled(codes, list(dict.fromkeys(unseen.values())))
             for route, other in unseen.items():  # Eqs. 4.12, 4.13
                 modality = self.modalities[route[2]]
-                target = readable(modality, made[other])
+                target = readable(modality, y[other].detach())  # else both ends meet halfway (4.5.2)
                 terms["pseudo"][route[1:]].append(distance(self.term(modality), y[route], target))
         return {
             name: torch.stack([torch.stack(values).mean() for values in of.values()]).sum()
