@@ -185,10 +185,9 @@ def main() -> None:
         "background's; dominant_share: of the most frequent of nine looks from A to B, the six colour pairs and the "
         "three colours alone (nothing_drawn), by the mean colours of the true foreground and background. blank draws "
         f"nothing on the exemplar's background. egsc_it trains F for {F_STEPS} steps before; its VGG19 is a "
-        "small imitation (vgg19_distilled); loss weights, the ratio of updates and their number were chosen on training images. "
-        f"Style transfer: {DECODER_STEPS} steps of its decoders, batch 8, images "
-        f"enlarged to 112 x 112, of {', '.join(map(str, STRENGTHS))} the strength that is best for 100 training images "
-        "each way",
+        "small imitation (vgg19_distilled); loss weights, the ratio of updates and their number were chosen on "
+        f"training images. Style transfer: {DECODER_STEPS} steps of its decoders, batch 8, images enlarged to 112 x "
+        f"112, of {', '.join(map(str, STRENGTHS))} the strength that is best for 100 training images each way",
     )  # fmt: skip
     wanted = sys.argv[1:] or list(ROWS)
     for row, recipe in ROWS.items():
