@@ -15,6 +15,7 @@ from rich.table import Table
 from torch import Tensor
 
 from dragoman import recipes
+from dragoman.data.image import read, to_pil, write
 from dragoman.engine.runtime import processor
 from dragoman.recipes.experiment import Experiment
 from dragoman.report.grids import grid
@@ -190,6 +191,14 @@ def _settings(experiment: Experiment) -> str:
     """Wherever the repository is; older runs leave the precision to "auto", which chose bf16."""
     settings = experiment.train.model_copy(update={"precision": "bf16"})
     return re.sub('"/[^"]*/runs/', '"runs/', experiment.model_copy(update={"train": settings}).model_dump_json())
+
+
+def kept(file: Path, draw: Callable[[], Sequence[Tensor]]) -> list[Tensor]:
+    """Square images of the same size, drawn once and kept in a file: a picture of many runs needs no models then."""
+    if not file.exists():
+        write(to_pil(torch.cat(list(draw()), dim=2)), file)
+    strip = read(file).tensor
+    return list(strip.split(strip.shape[1], dim=2))
 
 
 def picture(name: str, lines: Sequence[list[Tensor]], header: Sequence[str] = (), cell: int = 56) -> None:

@@ -78,9 +78,14 @@ class Judge:
 
 def source(digits: Sequence[int], conditional: bool = False, steps: int = MINED_STEPS) -> Path:
     """A GAN of all training images of some digits, trained once for all claims; its model folder."""
-    kind, names = "digits_conditional" if conditional else "digits", "".join(map(str, digits))
-    experiment = changed(f"transfer_gan.{kind}", steps, {"digits": tuple(digits)}, {})
-    return trained(experiment, HERE.parent / "runs" / "evidence" / "sources" / f"{kind}-{names}-{steps}")
+    kind, model = _kind(conditional), place(digits, conditional, steps)
+    return trained(changed(f"transfer_gan.{kind}", steps, {"digits": tuple(digits)}, {}), model.parent)
+
+
+def place(digits: Sequence[int], conditional: bool = False, steps: int = MINED_STEPS) -> Path:
+    """Where `source` keeps its model, which may not be trained yet."""
+    name = f"{_kind(conditional)}-{''.join(map(str, digits))}-{steps}"
+    return (HERE.parent / "runs" / "evidence" / "sources" / name / "model").resolve()
 
 
 def transferred(transfer: str | None, images: int, steps: int, seed: int) -> Path:
@@ -110,6 +115,10 @@ def images(data: MNIST, split: str) -> Tensor:
 def to_nearest(made: Tensor, train: Tensor) -> Tensor:
     """Distance of each image to the nearest of the training images: root mean square of the pixels, [N]."""
     return nearest(made.flatten(1), train.flatten(1), 1)[0][:, 0] / train[0].numel() ** 0.5
+
+
+def _kind(conditional: bool) -> str:
+    return "digits_conditional" if conditional else "digits"
 
 
 def _by_digit(split: str) -> list[Tensor]:

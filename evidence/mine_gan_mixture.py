@@ -7,8 +7,8 @@ small VGG19 for the losses of batch statistics adaptation.
 from pathlib import Path
 
 import torch
-from claim import Claim, Values, changed, picture, trained
-from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, images, source, to_nearest
+from claim import Claim, Values, changed, kept, picture, trained
+from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, images, place, source, to_nearest
 from torch import Tensor
 
 from dragoman import load_sampler, recipes
@@ -47,7 +47,7 @@ def main() -> None:
         f"source, of digits 0 to 4, bsa_b the other, and {BSA_STEPS} steps, all else {STEPS}; betas of Adam: "
         + ", ".join(f"{recipe} {one} and {two}" for recipe, (one, two) in betas.items()),
     )  # fmt: skip
-    a, b = source(A), source(B)
+    a, b = place(A), place(B)
     rows = {
         "mine_gan": ("mine_gan.digits", {"sources": (a, b)}),
         "mine_gan_no_ft": ("mine_gan.digits", {"sources": (a, b), "mining": 1.0}),
@@ -58,6 +58,7 @@ def main() -> None:
         "bsa_b": ("bsa.digits", {"source": b, "images": IMAGES}),
         "vae": ("vae.digits", {}),
     }
+    lines = []
     for mixture in MIXTURES:
         data = {"digits": TARGET, "images": IMAGES, "weights": (mixture, round(1 - mixture, 1)), "conditional": False}
         real = {split: images(MNIST(**data), split) for split in ("train", "test")}
@@ -66,6 +67,7 @@ def main() -> None:
             experiment = changed(recipe, steps, data, method)
 
             def measured(folder: Path, row=row, experiment=experiment, real=real) -> Values:
+                source(A), source(B)
                 model = trained(experiment, folder / "run")
                 selector = {}
                 if row.startswith("mine_gan"):
@@ -73,12 +75,12 @@ def main() -> None:
                 return measure(judge, judge.samples(model), real) | selector
 
             claim.row(row, mixture, experiment, measured)
+            lines.append(shown(claim.work / f"{row}-{mixture}"))
 
         def floor(_: Path, data=data, real=real) -> Values:
             return measure(judge, others(MNIST(**data), real["train"]), real)
 
         claim.row("real", mixture, 0, floor)
-    lines = [drawn(claim.work / f"{row}-{mixture}" / "run" / "model", 20) for row in rows for mixture in MIXTURES]
     picture(claim.name, lines, cell=40)
     d = {row: claim.mean(row, "fd_classifier") for row in rows}
     where = {"bsa": "Fig. 3.6", "bsa_b": "Fig. 3.6", "vae": "beside it"}  # all others are rows of Table 3.1
@@ -112,6 +114,11 @@ def main() -> None:
     holds["no copying: mine_gan's images are at least nine tenths as far from the nearest of the training images as "
           f"real test images are, in every mixture (least {far:.2f})"] = far >= 0.9  # fmt: skip
     claim.write(holds)
+
+
+def shown(folder: Path) -> list[Tensor]:
+    """The first images of a row's model."""
+    return kept(folder / "images.png", lambda: drawn(folder / "run" / "model", 20))
 
 
 def others(target: MNIST, train: Tensor) -> Tensor:

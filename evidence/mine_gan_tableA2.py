@@ -7,8 +7,9 @@ named on the command line are computed, and the table is written when all ten ar
 import sys
 from pathlib import Path
 
-from claim import Claim, Values, changed, picture, trained
-from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, source
+from claim import Claim, Values, changed, kept, picture, trained
+from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, place, source
+from torch import Tensor
 
 from dragoman import recipes
 from dragoman.metrics.kernel import mean_variance
@@ -45,34 +46,38 @@ def main() -> None:
         for row in ROWS:
             if digit in wanted or claim.has(row, digit):
                 compute(claim, judge, row, digit)
-        models = [claim.work / f"{setting}-{digit}" / "run" / "model" for setting in SETTINGS]
-        if all(model.is_dir() for model in models):
-            lines.append([image for model in models for image in drawn(model, 4)])
+        folders = [claim.work / f"{setting}-{digit}" for setting in SETTINGS if claim.has(setting, digit)]
+        lines.append([image for folder in folders for image in shown(folder)])
     if not all(claim.has(row, digit) for row in ROWS for digit in range(10)):
         return
     picture(claim.name, lines, [name if k == 0 else "" for name in SETTINGS for k in range(4)])
     claim.write(statements(claim))
 
 
+def shown(folder: Path) -> list[Tensor]:
+    """The first images of a row's model."""
+    return kept(folder / "images.png", lambda: drawn(folder / "run" / "model", 4))
+
+
 def compute(claim: Claim, judge: Judge, row: str, digit: int) -> None:
     """A row of a digit."""
-    run, label = None, None
+    run, label, gan = None, None, (range(10), True)
     if row == "real":
         of = 0
     elif row == "source_label":
-        of, run, label = MINED_STEPS, source(range(10), conditional=True).parent, str(digit)
+        of, run, label = MINED_STEPS, place(*gan).parent, str(digit)
     else:
-        place, kind = row.split("_")
-        digits, conditional = [d for d in range(10) if place == "on" or d != digit], kind == "conditional"
-        settings = {
-            "sources": (source(digits, conditional),), "labels": len(digits) if conditional else 0, "mining": 1.0,
-        }  # fmt: skip
+        spot, kind = row.split("_")
+        digits, conditional = [d for d in range(10) if spot == "on" or d != digit], kind == "conditional"
+        gan = digits, conditional
+        settings = {"sources": (place(*gan),), "labels": len(digits) if conditional else 0, "mining": 1.0}
         of = changed("mine_gan.digits", STEPS, {"digits": (digit,)}, settings)
 
     def measured(folder: Path) -> Values:
         if row == "real":
             images = judge.real["train"][digit][:SAMPLES]
         else:
+            source(*gan)
             images = judge.samples(run / "model" if run else trained(of, folder / "run"), label=label)
         return {
             "classifier_error": judge.error(images, digit),
@@ -93,9 +98,9 @@ def statements(claim: Claim) -> dict[str, bool]:
         )
     for metric in ("classifier_error", "fd_classifier"):
         found = {setting: claim.mean(setting, metric) for setting in SETTINGS}
-        for place in ("on", "off"):
-            holds[f"A.2.2: conditional is better than unconditional, {place}-manifold, {metric}"] = (
-                found[f"{place}_conditional"] < found[f"{place}_unconditional"]
+        for spot in ("on", "off"):
+            holds[f"A.2.2: conditional is better than unconditional, {spot}-manifold, {metric}"] = (
+                found[f"{spot}_conditional"] < found[f"{spot}_unconditional"]
             )
         for kind in ("unconditional", "conditional"):
             holds[f"A.2.2: off-manifold is harder than on-manifold, {kind}, {metric}"] = (

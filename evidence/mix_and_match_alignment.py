@@ -12,7 +12,7 @@ from typing import Any
 
 from claim import HERE, Claim, Values
 from matplotlib.figure import Figure
-from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, numbers, run, scenes
+from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, made, numbers, run, scenes
 
 SEEDS = (0, 1)
 """Of the runs; the scenes are the same."""
@@ -46,6 +46,7 @@ def main() -> None:
 
         if not sys.argv[1:] or row in sys.argv[1:] or claim.has(row, seed):
             claim.row(row, seed, STEPS, measured, RUNS / name)
+            made(RUNS / name, ["depth"], "segmentation")
     if not all(claim.has(row, seed) for row in ROWS for seed in SEEDS):
         return
     scenes(claim.name, {row: run(recipe) for row, recipe in ROWS.items()}, ["depth"], "segmentation")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from claim import Claim, Values
-from streets_runs import OTHERS, PROTOCOL, RUNS, SCALE, STEPS, run, scenes
+from streets_runs import OTHERS, PROTOCOL, RUNS, SCALE, STEPS, made, run, scenes
 
 from dragoman import load, recipes
 from dragoman.metrics.modal import MeasureScenes
@@ -32,6 +32,7 @@ INPUTS = {
     "rgb": ("rgb",), "depth": ("depth",), "nir": ("nir",), "rgb_depth": ("rgb", "depth"), "rgb_nir": ("rgb", "nir"),
     "rgb_depth_nir": ("rgb", "depth", "nir"),
 }  # fmt: skip
+PICTURED = {"depth", "nir"}
 PAPER = {  # Table 4.8 on Freiburg Forest, mIoU
     "cyclegan_depth": {"depth": 0.234}, "cyclegan_nir": {"nir": 0.239}, "two_pix2pix": {"depth": 0.499, "nir": 0.536},
     "stargan": {"depth": 0.241, "nir": 0.219}, "cascade": {"depth": 0.300, "nir": 0.358},
@@ -64,10 +65,12 @@ def main() -> None:
 
         if not sys.argv[1:] or row in sys.argv[1:] or claim.has(row):
             claim.row(row, 0, STEPS, measured, RUNS / name)
+            for source in PICTURED & set(claim.rows[-1]["metrics"]):
+                made(RUNS / name, [source], "segmentation")
     if not all(map(claim.has, ROWS)):
         return
     holds = {}
-    for source in ("depth", "nir"):
+    for source in sorted(PICTURED):
         able = [record["row"] for record in claim.rows if source in record["metrics"]]
         scenes(f"{claim.name}_{source}", {row: RUNS / f"four-{row}" for row in able}, [source], "segmentation")
         ours = claim.mean("zero_pair", source)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from claim import Claim, Values
-from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, numbers, run, scenes
+from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, made, numbers, run, scenes
 
 from dragoman import load, recipes
 from dragoman.metrics.modal import MeasureScenes
@@ -53,6 +53,7 @@ def main() -> None:
 
         if not sys.argv[1:] or row in sys.argv[1:] or claim.has(row):
             claim.row(row, 0, STEPS, measured, RUNS / recipe)
+            made(RUNS / recipe, ["depth"], "segmentation")
     if not all(map(claim.has, ROWS)):
         return
     shown = {row: run(recipe) for row, recipe in ROWS.items() if row != "indices_of_rgb"}

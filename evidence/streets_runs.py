@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from claim import HERE, Values, changed, picture, trained
+from claim import HERE, Values, changed, kept, picture, trained
+from torch import Tensor
 
 from dragoman import load, recipes
-from dragoman.data.modality import pack, unpack
+from dragoman.data.modality import Modality, pack, unpack
 from dragoman.metrics.protocol import collect
 from dragoman.report.scenes import looks
 
@@ -48,16 +50,30 @@ def numbers(folder: Path) -> dict[str, Values]:
     return json.loads((folder / "metrics.json").read_text())["per_domain"]
 
 
-def scenes(name: str, runs: Mapping[str, Path], sources: Sequence[str], target: str, count: int = 8) -> None:
+def scenes(name: str, runs: Mapping[str, Path], sources: Sequence[str], target: str) -> None:
     """A claim's picture: test scenes, and what each run makes of them."""
-    data = recipes.find("mix_and_match.streets_four").data  # which has all modalities
-    truth = unpack(collect(data.open("test"), count, 0).images, data.task.modalities)
-    shown = {m.name: looks(m, truth[m.name]) for m in data.task.modalities if m.name in ("rgb", *sources, target)}
-    for row, folder in runs.items():
+    truth, shown = _scenes()
+    columns = {m: looks(shown[m], truth[m]) for m in shown if m in ("rgb", *sources, target)}
+    columns |= {row: made(folder, sources, target) for row, folder in runs.items()}
+    picture(name, [list(images) for images in zip(*columns.values(), strict=True)], list(columns), 72)
+
+
+def made(folder: Path, sources: Sequence[str], target: str) -> list[Tensor]:
+    """What a run makes of the test scenes of the pictures, as it looks."""
+
+    def draw() -> list[Tensor]:
         translator = load(folder / "model")
-        modalities = translator.task.modalities
+        truth, modalities = _scenes()[0], translator.task.modalities
         x = pack({source: truth[source] for source in sources}, modalities)
-        given, wanted = (translator.code(names).expand(count, -1) for names in (sources, [target]))
-        y = unpack(translator.translate(x, given, wanted), modalities)[target]
-        shown[row] = looks(translator.modality(target), y)
-    picture(name, [list(images) for images in zip(*shown.values(), strict=True)], list(shown), 72)
+        given, wanted = (translator.code(names).expand(len(x), -1) for names in (sources, [target]))
+        return looks(translator.modality(target), unpack(translator.translate(x, given, wanted), modalities)[target])
+
+    return kept(folder / f"{'+'.join(sources)}-to-{target}.png", draw)
+
+
+@cache
+def _scenes() -> tuple[dict[str, Tensor], dict[str, Modality]]:
+    """A few test scenes in all modalities, and what these are."""
+    data = recipes.find("mix_and_match.streets_four").data  # which has all of them
+    modalities = data.task.modalities
+    return unpack(collect(data.open("test"), 8, 0).images, modalities), {m.name: m for m in modalities}

@@ -6,7 +6,7 @@ Run: .venv/bin/python evidence/transfer_gan_conditional.py (hours on two cores; 
 from pathlib import Path
 
 import torch
-from claim import Claim, Values, changed, picture, trained
+from claim import Claim, Values, changed, kept, picture, trained
 from digits_judge import SAMPLES, Judge, drawn, images, to_nearest
 
 from dragoman.metrics.classification import predict
@@ -64,13 +64,13 @@ def main() -> None:
         "of the updates, as here",
     )  # fmt: skip
     data = {"digits": SOURCE, "conditional": False, "size": 32}
-    experiment = changed("transfer_gan.digits", SOURCE_STEPS, data, {"gan": gan("bnorm")})
-    source = trained(experiment, claim.work / "source")
-    starts = {"scratch": None, "pretrained": source}
+    before, folder = changed("transfer_gan.digits", SOURCE_STEPS, data, {"gan": gan("bnorm")}), claim.work / "source"
+    starts = {"scratch": None, "pretrained": (folder / "model").resolve()}
     rows = {f"{start}_{n}": (start, "bnorm", n, STEPS) for n in SIZES for start in starts}
     most = SIZES[-1]
     rows |= {f"{start}_{most}_at_{EARLY}": (start, "bnorm", most, EARLY) for start in starts}
     rows |= {f"{start}_{most}_concat": (start, "concat", most, STEPS) for start in starts}
+    lines = []
     for row, (start, condition, number, steps) in rows.items():
         method = {"gan": gan(condition), "source": starts[start]}
         data = {"digits": TARGET, "images": number * len(TARGET), "size": 32}
@@ -78,10 +78,13 @@ def main() -> None:
 
         def measured(folder: Path, experiment=experiment, data=data) -> Values:
             train = images(MNIST(**data | {"size": 28}), "train")  # the same images, without the margin
+            trained(before, claim.work / "source")
             return values(judge, trained(experiment, folder / "run"), train)
 
         claim.row(row, 0, experiment, measured)
-    picture(claim.name, [drawn(claim.work / f"{row}-0" / "run" / "model", 15) for row in rows])
+        folder = claim.work / f"{row}-0"
+        lines.append(kept(folder / "images.png", lambda folder=folder: drawn(folder / "run" / "model", 15)))
+    picture(claim.name, lines)
     holds = {}
     for ending in (f"{most}_at_{EARLY}", str(most), f"{most}_concat"):
         for metric in ("fd_classes", "fd_classifier"):

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from claim import Claim, Values, changed, picture, trained
-from digits_judge import SAMPLES, Judge, drawn
+from claim import Claim, Values, changed, kept, picture, trained
+from digits_judge import SAMPLES, Judge, drawn, place, source
 from scipy.stats import spearmanr
+from torch import Tensor
 
 from dragoman import load_sampler
 from dragoman.metrics.generation import rank
@@ -48,18 +49,16 @@ def main() -> None:
         "SqueezeNet's features, as dragoman rank-sources measures it; nearest to be among the best two of "
         f"{len(SOURCES)}; the paper's numbers are of other sources and targets, and only in the JSON",
     )  # fmt: skip
-    models = {
-        name: trained(changed("transfer_gan.digits", SOURCE_STEPS, {"digits": digits}, {}), claim.work / f"gan-{name}")
-        for name, digits in SOURCES.items()
-    }
     found: dict[int, dict[str, tuple[float, float]]] = {digit: {} for digit in TARGETS}
     lines = []
     for digit in TARGETS:
-        for name, model in models.items():
+        for name, digits in SOURCES.items():
+            model = place(digits, steps=SOURCE_STEPS)
             data = {"digits": (digit,), "images": IMAGES}
             experiment = changed("transfer_gan.digits", STEPS, data, {"source": model})
 
-            def measured(folder: Path, digit=digit, model=model, experiment=experiment) -> Values:
+            def measured(folder: Path, digit=digit, digits=digits, experiment=experiment) -> Values:
+                model = source(digits, steps=SOURCE_STEPS)
                 real = experiment.data.open("train")  # a user has no others
                 ((_, distance),) = rank({"": load_sampler(model)}, real, Protocol(features="squeezenet", inputs=1000))
                 after = judge.samples(trained(experiment, folder / "run"))
@@ -68,7 +67,7 @@ def main() -> None:
             claim.row(f"{digit}_from_{name}", 0, experiment, measured)
             values = claim.rows[-1]["metrics"]
             found[digit][name] = values["source_distance"], values["fd_classifier"]
-            lines.append(drawn(claim.work / f"{digit}_from_{name}-0" / "run" / "model", 16))
+            lines.append(shown(claim.work / f"{digit}_from_{name}-0"))
     picture(claim.name, lines, cell=40)
     ours = {digit: correlation(*zip(*pairs.values(), strict=True)) for digit, pairs in found.items()}
     without = {  # any measure would find a source that has the digit
@@ -86,6 +85,11 @@ def main() -> None:
             min(pairs.values())[1] <= sorted(result for _, result in pairs.values())[1]
         )
     claim.write(holds)
+
+
+def shown(folder: Path) -> list[Tensor]:
+    """The first images of a row's model."""
+    return kept(folder / "images.png", lambda: drawn(folder / "run" / "model", 16))
 
 
 def average(correlations: dict[int, float]) -> str:

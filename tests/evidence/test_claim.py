@@ -2,7 +2,8 @@ import json
 
 import claim as shared
 import pytest
-from claim import Claim, changed, trained
+import torch
+from claim import Claim, changed, kept, trained
 
 
 @pytest.fixture
@@ -58,6 +59,15 @@ def test_the_commit_of_a_row_is_that_which_began_its_training(claim, tmp_path, m
     (shared_run / "evidence.json").unlink()  # as in runs that are older than it
     claim.row("d", 0, experiment, lambda _: {"size": 1.0}, shared_run)
     assert [row["commit"] for row in claim.rows] == ["first", "second", "second", "second"]
+
+
+def test_pictures_of_a_row_outlive_its_model(tmp_path):
+    images = [torch.full((1, 4, 4), value) for value in (-1.0, 0.5, 1.0)]
+    first = kept(tmp_path / "images.png", lambda: images)
+    again = kept(tmp_path / "images.png", list)
+    assert len(first) == 3 and all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    for image, found in zip(images, again, strict=True):
+        assert found.shape == (3, 4, 4) and torch.allclose(found, image.expand(3, -1, -1), atol=1 / 255)
 
 
 def test_the_result_has_what_was_measured_and_what_holds(claim, tmp_path):
