@@ -266,6 +266,8 @@ def translate(
                   f"{len(done.failed)} bad images left out; in {done.path}")  # fmt: skip
         return 0
     seed, samples = seed or 0, 1 if samples is None else samples
+    if samples > 1 and not translator.core.style_dim:
+        raise UserError("this model has one translation of an image in a domain, no styles; leave --samples out")
     jobs = plan(inputs, out, samples, masks)
     with _progress("translating", len(jobs), quiet) as advance:
         summary = translate_files(

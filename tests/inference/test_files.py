@@ -329,6 +329,16 @@ def test_masks_stand_beside_their_translations(model: Path, photos: Path, tmp_pa
     assert (out / "a.mask.png").exists()
 
 
+def test_a_model_without_styles_has_one_sample(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    method = StarGAN(StarGANConfig(width=4, downs=1, blocks=1, d_layers=2), Task(domains=("day", "night"), size=16))
+    save_model(tmp_path / "model", method, dict(method.named_children()), {})
+    words = [tmp_path / "model", photos / "a.png", "--to", "night", "--out", tmp_path / "out"]
+    assert "no styles; leave --samples out" in refused(capsys, *words, "--samples", "2")
+    assert not (tmp_path / "out").exists()
+    translate(*words, "--samples", "1")
+    assert tree(tmp_path / "out") == ["a.png"]
+
+
 def test_masks_of_samples(model: Path, photos: Path, tmp_path: Path):
     out = tmp_path / "out"
     translate(model, photos / "b.jpg", "--to", "night", "--samples", 2, "--masks", "--out", out)
