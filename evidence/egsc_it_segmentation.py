@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from claim import HERE, Claim, Values, trained
+from claim import Claim, Values, kept, picture, trained
 from egsc_it_table2 import budgeted
 from torch import Tensor
 
@@ -17,7 +17,6 @@ from dragoman import load, recipes
 from dragoman.inference.translator import Translator
 from dragoman.metrics.segmentation import Confusion
 from dragoman.nets.segmenter import Segmenter, train_segmenter
-from dragoman.report.grids import grid
 from dragoman.worlds.streets import CLASSES
 from dragoman.worlds.world import Rendered
 
@@ -104,12 +103,13 @@ def main() -> None:
         if row in wanted or claim.has(row):
             claim.row(row, 0, experiment or STEPS, measured)
             if recipe:
-                shown[row] = translated(row, load(folder / "run" / "model"), source[0][:8], real[0])
+                shown[row] = kept(folder / "images.png", lambda row=row, folder=folder: translated(
+                    row, load(folder / "run" / "model"), source[0][:8], real[0]
+                ))  # fmt: skip
     if not all(claim.has(row) for row in ROWS):
         return
-    lines = [[image, *(y[n] for y in shown.values())] for n, image in enumerate(source[0][:8])]
-    (HERE / "results").mkdir(exist_ok=True)
-    grid(lines, ["source", *shown], 96).save(HERE / "results" / f"{claim.name}.png")
+    lines = [list(images) for images in zip(source[0][:8], *shown.values(), strict=True)]
+    picture(claim.name, lines, ["source", *shown], 96)
     m = claim.mean
     order = [("egsc_it", "munit"), ("egsc_it", "unit"), ("egsc_it", "source_only"), ("oracle", "egsc_it")]
     claim.write({

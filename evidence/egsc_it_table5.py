@@ -8,11 +8,12 @@ losses.
 import sys
 from pathlib import Path
 
-from claim import HERE, Claim, Values, trained
-from egsc_it_table2 import blank, budgeted, by, guided, measure
+import torch
+from claim import Claim, Values, kept, picture, trained
+from egsc_it_table2 import blank, budgeted, by, guided, measure, ways
+from torch import Tensor
 
 from dragoman import load, recipes
-from dragoman.report.grids import grid
 from dragoman.worlds.mnist import Exemplars
 
 ROWS = {
@@ -56,6 +57,7 @@ def main() -> None:
 
         if row in wanted or claim.has(row):
             claim.row(row, 0, experiment, measured)
+            shown(claim, row, test)
     if not all(claim.has(row) for row in ROWS):
         return
 
@@ -63,7 +65,11 @@ def main() -> None:
         return measure(lambda rows, exemplars: blank(test, rows, exemplars), test, looks=False, pairs=PAIRS)
 
     claim.row("blank", 0, 0, nothing)
-    picture(claim, test)
+    pairs = [pair for way in ways(test, 4).values() for pair in zip(*way, strict=True)]
+    lines = [(test.load(i), test.load(e), test.truth(i, e)) for i, e in pairs]
+    columns = zip(*(shown(claim, row, test) for row in ROWS), strict=True)
+    picture(claim.name, [[*line, *made] for line, made in zip(lines, columns, strict=True)],
+            ["source", "exemplar", "truth", *ROWS], 112)  # fmt: skip
     holds = {}
     for way in ("a_to_b", "b_to_a"):
         for metric, where in (("ssim", "Table 5"), ("foreground", "beside it, right foreground")):
@@ -78,17 +84,15 @@ def main() -> None:
     claim.write(holds)
 
 
-def picture(claim: Claim, data: Exemplars) -> None:
-    """Fig. 12: source, exemplar, truth and every row, in both directions."""
-    own, lines = int(data.labels[:, 0].sum()), []
-    models = {row: load(claim.work / f"{row}-0" / "run" / "model") for row in ROWS}
-    few = list(range(4))
-    for a, b in ((few, [own + i for i in few]), ([own + i for i in few], few)):
-        outputs = {row: guided(row, model, data, a, b) for row, model in models.items()}
-        for n, (i, e) in enumerate(zip(a, b, strict=True)):
-            lines.append([data.load(i), data.load(e), data.truth(i, e), *(y[n] for y in outputs.values())])
-    (HERE / "results").mkdir(exist_ok=True)
-    grid(lines, ["source", "exemplar", "truth", *ROWS], 112).save(HERE / "results" / f"{claim.name}.png")
+def shown(claim: Claim, row: str, data: Exemplars) -> list[Tensor]:
+    """Fig. 12: what a row makes of four images of each domain."""
+    folder = claim.work / f"{row}-0"
+
+    def draw() -> Tensor:
+        translator = load(folder / "run" / "model")
+        return torch.cat([guided(row, translator, data, *way) for way in ways(data, 4).values()])
+
+    return kept(folder / "images.png", draw)
 
 
 if __name__ == "__main__":
