@@ -5,6 +5,7 @@ the command line are computed, and the table is written when all are there). Nee
 losses.
 """
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from claim import HERE, Claim, Values, changed, trained
+from claim import HERE, Claim, Values, changed, kept, picture, trained
 from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.torch import load_file
@@ -50,7 +51,7 @@ UPDATES, BATCH, F_STEPS = 3000, 16, 600
 """Updates of the generator of every translator, images of a batch, half of each domain, and steps of F before."""
 STATES = 10
 """Kept of each run, for the curve of SSIM over training."""
-DECODER_STEPS = 3000
+DECODER_STEPS = 1500
 """Of style transfer, with the recipe's batch of 8."""
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Of the style in style transfer; what is best for the first of the training images is taken, as the paper did."""
@@ -200,11 +201,11 @@ def main() -> None:
 
         if row in wanted or claim.has(row):
             claim.row(row, 0, experiment, measured)
+            drawings(claim, row, test)
     if not all(claim.has(row) for row in ROWS):
         return
     claim.row("blank", 0, 0, lambda _: measure(lambda rows, exemplars: blank(test, rows, exemplars), test))
-    pictures(claim, test)
-    plot(claim.name, curve(claim.work / "egsc_it-0" / "run", test))
+    compose(claim, test)
     mean, holds = claim.mean, {}
     for way in ("a_to_b", "b_to_a"):
         ours, drawn = mean("egsc_it", f"ssim_{way}"), mean("egsc_it", f"foreground_{way}")
@@ -236,7 +237,7 @@ def curve(run: Path, data: Exemplars) -> dict[int, Values]:
     return found
 
 
-def plot(name: str, points: dict[int, Values]) -> None:
+def plot(points: dict[int, Values], file: Path) -> None:
     """SSIM and right foreground over training."""
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
@@ -248,41 +249,44 @@ def plot(name: str, points: dict[int, Values]) -> None:
                 axes.axhline(PAPER["egsc_it"][f"ssim_{way}"], color=colour, linewidth=0.5)
     axes.set(xlabel="updates of the generator", ylim=(0, 1), title="EGSC-IT; thin lines: the paper's SSIM")
     axes.legend()
-    figure.savefig(HERE / "results" / f"{name}_curve.png", dpi=100)
+    figure.savefig(file, dpi=100)
 
 
-def pictures(claim: Claim, data: Exemplars) -> None:
-    """Fig. 4: source, exemplar, truth and every row; Fig. 9: a matrix; Fig. 5: t-SNE of real and translated images."""
-    own = int(data.labels[:, 0].sum())
-    models = {row: load(claim.work / f"{row}-0" / "run" / "model") for row in ROWS}
-    for record in claim.rows:
-        if "strength" in record["metrics"]:
-            models[record["row"]].core.alpha = record["metrics"]["strength"]
-    few = list(range(8))
-    lines = []
-    for a, b in ((few, [own + i for i in few]), ([own + i for i in few], few)):
-        outputs = {row: guided(row, model, data, a, b) for row, model in models.items()}
-        for n, (row, e) in enumerate(zip(a, b, strict=True)):
-            lines.append([data.load(row), data.load(e), data.truth(row, e), *(y[n] for y in outputs.values())])
-    (HERE / "results").mkdir(exist_ok=True)
-    grid(lines, ["source", "exemplar", "truth", *ROWS], 56).save(HERE / "results" / f"{claim.name}.png")
+def drawings(claim: Claim, row: str, data: Exemplars) -> None:
+    """Of the row that was computed last, in its folder: Fig. 4, Fig. 5, and of EGSC-IT Fig. 9 and SSIM over training.
 
-    sources, exemplars = list(range(20, 28)), [own + i for i in range(20, 30)]
-    model = models["egsc_it"]
-    matrix = [[torch.ones(3, 28, 28), *(data.load(e) for e in exemplars)]]
-    for source in sources:
-        matrix.append([data.load(source), *guided("egsc_it", model, data, [source] * len(exemplars), exemplars)])
-    grid(matrix, cell=56).save(HERE / "results" / f"{claim.name}_matrix.png")
-
-    some = list(range(300))
+    Fig. 5 is a t-SNE of real and translated images; Fig. 9 a matrix of sources and exemplars.
+    """
+    folder, own = claim.work / f"{row}-0", int(data.labels[:, 0].sum())
+    if (folder / "tsne.png").exists():
+        return
+    model, few, some = load(folder / "run" / "model"), ways(data, 8), list(range(300))
+    if row in STYLE_TRANSFER:
+        model.core.alpha = claim.rows[-1]["metrics"]["strength"]
+    kept(folder / "images.png", lambda: torch.cat([guided(row, model, data, *way) for way in few.values()]))
+    if row == "egsc_it":
+        sources, exemplars = list(range(20, 28)), [own + i for i in range(20, 30)]
+        matrix = [[torch.ones(3, 28, 28), *(data.load(e) for e in exemplars)]]
+        for source in sources:
+            matrix.append([data.load(source), *guided(row, model, data, [source] * len(exemplars), exemplars)])
+        grid(matrix, cell=56).save(folder / "matrix.png")
+        plot(curve(folder / "run", data), folder / "curve.png")
     real = torch.stack([data.load(own + i) for i in some]).flatten(1)
-    for row in ROWS:
-        made = guided(row, models[row], data, some, [own + i for i in some]).flatten(1)
-        points = project(torch.cat([real, made]))
-        drawing = scatter(points, ["real"] * len(some) + ["translated"] * len(some), row, 320)
-        drawing.save(claim.work / f"{row}-0" / "tsne.png")
-    joined = [claim.work / f"{row}-0" / "tsne.png" for row in ROWS]
-    montage(joined).save(HERE / "results" / f"{claim.name}_tsne.png")
+    points = project(torch.cat([real, guided(row, model, data, some, [own + i for i in some]).flatten(1)]))
+    kinds = ["real"] * len(some) + ["translated"] * len(some)
+    scatter(points, kinds, row, 320).save(folder / "tsne.png")
+
+
+def compose(claim: Claim, data: Exemplars) -> None:
+    """The pictures of the claim, from those of its rows."""
+    pairs = [pair for way in ways(data, 8).values() for pair in zip(*way, strict=True)]
+    folders = {row: claim.work / f"{row}-0" for row in ROWS}
+    columns = zip(*(kept(folder / "images.png", list) for folder in folders.values()), strict=True)
+    lines = [[data.load(i), data.load(e), data.truth(i, e), *made] for (i, e), made in zip(pairs, columns, strict=True)]
+    picture(claim.name, lines, ["source", "exemplar", "truth", *ROWS])
+    for name in ("matrix", "curve"):
+        shutil.copy(folders["egsc_it"] / f"{name}.png", HERE / "results" / f"{claim.name}_{name}.png")
+    montage([folder / "tsne.png" for folder in folders.values()]).save(HERE / "results" / f"{claim.name}_tsne.png")
 
 
 def montage(files: list[Path]) -> Image.Image:
