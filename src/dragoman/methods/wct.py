@@ -16,6 +16,7 @@ from dragoman.engine.method import Losses, Method, Phase, Stage
 from dragoman.inference.translator import Core
 from dragoman.nets.stylisation import Decoder, Encoder, Network, check_size, enlarged, shrunk, smallest, stride
 from dragoman.nn.bank import StyleBank
+from dragoman.nn.init import gaussian
 
 CUT = 1e-5
 """Directions whose variance is at most this share of the largest are left out: whitening would divide noise by it."""
@@ -108,6 +109,7 @@ class WCT(Method):
         self.decoders = nn.ModuleDict(
             {str(level): Decoder(self.encoder.upto(level), task.channels) for level in config.levels}
         )
+        gaussian(self.decoders, std=None)  # by PyTorch's own, what goes through relu5_1's thirteen convolutions dies
         self.bank = StyleBank(len(task.domains), config.exemplars, sum(style_dims(self.encoder, config)))
 
     def losses(self, batch: Batch) -> Losses:

@@ -77,7 +77,6 @@ class Decoder(nn.Sequential):
             elif isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
                 body += [_conv(layer.out_channels, layer.in_channels), nn.ReLU(True)]
         super().__init__(*body[:-2], _conv(cast(nn.Conv2d, body[-2]).in_channels, channels))
-        gaussian(self, std=None)  # PyTorch's own weights let what goes through relu5_1's thirteen convolutions die
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
