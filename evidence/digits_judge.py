@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from claim import HERE, Values, changed, trained
+from claim import HERE, Values, changed, kept, trained
 from safetensors.torch import load_model, save_model
 from torch import Tensor
 
@@ -104,6 +104,11 @@ def drawn(model: Path, count: int, label: str | None = None) -> list[Tensor]:
     """The first images of a model, of a domain or of all in turn."""
     sampler, seeds = load_sampler(model), list(range(count))
     return list(sampler.generate(sampler.codes(seeds, label), seeds))
+
+
+def shown(folder: Path, count: int) -> list[Tensor]:
+    """The first images of the run in a row's folder, kept there."""
+    return kept(folder / "images.png", lambda: drawn(folder / "run" / "model", count))
 
 
 def images(data: MNIST, split: str) -> Tensor:

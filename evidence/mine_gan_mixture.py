@@ -7,8 +7,8 @@ small VGG19 for the losses of batch statistics adaptation.
 from pathlib import Path
 
 import torch
-from claim import Claim, Values, changed, kept, picture, trained
-from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, images, place, source, to_nearest
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import MINED_STEPS, SAMPLES, Judge, images, place, shown, source, to_nearest
 from torch import Tensor
 
 from dragoman import load_sampler, recipes
@@ -75,7 +75,7 @@ def main() -> None:
                 return measure(judge, judge.samples(model), real) | selector
 
             claim.row(row, mixture, experiment, measured)
-            lines.append(shown(claim.work / f"{row}-{mixture}"))
+            lines.append(shown(claim.work / f"{row}-{mixture}", 20))
 
         def floor(_: Path, data=data, real=real) -> Values:
             return measure(judge, others(MNIST(**data), real["train"]), real)
@@ -114,11 +114,6 @@ def main() -> None:
     holds["no copying: mine_gan's images are at least nine tenths as far from the nearest of the training images as "
           f"real test images are, in every mixture (least {far:.2f})"] = far >= 0.9  # fmt: skip
     claim.write(holds)
-
-
-def shown(folder: Path) -> list[Tensor]:
-    """The first images of a row's model."""
-    return kept(folder / "images.png", lambda: drawn(folder / "run" / "model", 20))
 
 
 def others(target: MNIST, train: Tensor) -> Tensor:

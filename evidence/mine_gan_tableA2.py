@@ -7,9 +7,8 @@ named on the command line are computed, and the table is written when all ten ar
 import sys
 from pathlib import Path
 
-from claim import Claim, Values, changed, kept, picture, trained
-from digits_judge import MINED_STEPS, SAMPLES, Judge, drawn, place, source
-from torch import Tensor
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import MINED_STEPS, SAMPLES, Judge, place, shown, source
 
 from dragoman import recipes
 from dragoman.metrics.kernel import mean_variance
@@ -47,16 +46,11 @@ def main() -> None:
             if digit in wanted or claim.has(row, digit):
                 compute(claim, judge, row, digit)
         folders = [claim.work / f"{setting}-{digit}" for setting in SETTINGS if claim.has(setting, digit)]
-        lines.append([image for folder in folders for image in shown(folder)])
+        lines.append([image for folder in folders for image in shown(folder, 4)])
     if not all(claim.has(row, digit) for row in ROWS for digit in range(10)):
         return
     picture(claim.name, lines, [name if k == 0 else "" for name in SETTINGS for k in range(4)])
     claim.write(statements(claim))
-
-
-def shown(folder: Path) -> list[Tensor]:
-    """The first images of a row's model."""
-    return kept(folder / "images.png", lambda: drawn(folder / "run" / "model", 4))
 
 
 def compute(claim: Claim, judge: Judge, row: str, digit: int) -> None:

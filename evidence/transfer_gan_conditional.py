@@ -6,8 +6,8 @@ Run: .venv/bin/python evidence/transfer_gan_conditional.py (hours on two cores; 
 from pathlib import Path
 
 import torch
-from claim import Claim, Values, changed, kept, picture, trained
-from digits_judge import SAMPLES, Judge, drawn, images, to_nearest
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, Judge, images, shown, to_nearest
 
 from dragoman.metrics.classification import predict
 from dragoman.nets.gan import GANConfig
@@ -64,7 +64,7 @@ def main() -> None:
         "of the updates, as here",
     )  # fmt: skip
     data = {"digits": SOURCE, "conditional": False, "size": 32}
-    before, folder = changed("transfer_gan.digits", SOURCE_STEPS, data, {"gan": gan("bnorm")}), claim.work / "source"
+    first, folder = changed("transfer_gan.digits", SOURCE_STEPS, data, {"gan": gan("bnorm")}), claim.work / "source"
     starts = {"scratch": None, "pretrained": (folder / "model").resolve()}
     rows = {f"{start}_{n}": (start, "bnorm", n, STEPS) for n in SIZES for start in starts}
     most = SIZES[-1]
@@ -78,12 +78,11 @@ def main() -> None:
 
         def measured(folder: Path, experiment=experiment, data=data) -> Values:
             train = images(MNIST(**data | {"size": 28}), "train")  # the same images, without the margin
-            trained(before, claim.work / "source")
+            trained(first, claim.work / "source")
             return values(judge, trained(experiment, folder / "run"), train)
 
         claim.row(row, 0, experiment, measured)
-        folder = claim.work / f"{row}-0"
-        lines.append(kept(folder / "images.png", lambda folder=folder: drawn(folder / "run" / "model", 15)))
+        lines.append(shown(claim.work / f"{row}-0", 15))
     picture(claim.name, lines)
     holds = {}
     for ending in (f"{most}_at_{EARLY}", str(most), f"{most}_concat"):

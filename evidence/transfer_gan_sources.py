@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from claim import Claim, Values, changed, kept, picture, trained
-from digits_judge import SAMPLES, Judge, drawn, place, source
+from claim import Claim, Values, changed, picture, trained
+from digits_judge import SAMPLES, Judge, place, shown, source
 from scipy.stats import spearmanr
-from torch import Tensor
 
 from dragoman import load_sampler
 from dragoman.metrics.generation import rank
@@ -67,7 +66,7 @@ def main() -> None:
             claim.row(f"{digit}_from_{name}", 0, experiment, measured)
             values = claim.rows[-1]["metrics"]
             found[digit][name] = values["source_distance"], values["fd_classifier"]
-            lines.append(shown(claim.work / f"{digit}_from_{name}-0"))
+            lines.append(shown(claim.work / f"{digit}_from_{name}-0", 16))
     picture(claim.name, lines, cell=40)
     ours = {digit: correlation(*zip(*pairs.values(), strict=True)) for digit, pairs in found.items()}
     without = {  # any measure would find a source that has the digit
@@ -85,11 +84,6 @@ def main() -> None:
             min(pairs.values())[1] <= sorted(result for _, result in pairs.values())[1]
         )
     claim.write(holds)
-
-
-def shown(folder: Path) -> list[Tensor]:
-    """The first images of a row's model."""
-    return kept(folder / "images.png", lambda: drawn(folder / "run" / "model", 16))
 
 
 def average(correlations: dict[int, float]) -> str:
