@@ -40,7 +40,7 @@ def digits() -> OnMNISTSingle:
 def multiple() -> OnMNISTMultiple:
     """Table 5 of EGSC-IT, "UNIT": MNIST-Multiple, 64 x 64."""
     return OnMNISTMultiple(
-        recipe="unit.multiple", method=UNITConfig(width=16, downs=1, lr=2e-4, power=0.9),
+        recipe="unit.multiple", method=UNITConfig(width=16, downs=0, lr=5e-4, power=0.9),
         data=MNISTMultiple(size=64), train=Train(steps=4500, batch_size=8, ema_decay=0.995),
     )  # fmt: skip
 
