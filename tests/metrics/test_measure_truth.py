@@ -81,8 +81,11 @@ def test_a_mask_of_something_else_is_not_compared_with_what_must_change(measure)
 
         mask_marks_change = False
 
-    values = measure(Translator(Gate(WORLD.open("test")), WORLD.task))["metrics"]
-    assert values["truth_l1"] == 0 and not [name for name in values if "mask" in name]
+    result = measure(Translator(Gate(WORLD.open("test")), WORLD.task))
+    assert result["metrics"]["truth_l1"] == 0 and not [name for name in result["metrics"] if "mask" in name]
+    assert [line for line in result["left_out"] if "mask" in line] == [
+        "mask_iou: found nothing to measure in any target"
+    ]
 
 
 def test_metrics_that_the_data_do_not_allow_are_left_out_with_the_reason():

@@ -159,6 +159,7 @@ class Measure:
         """
         per_domain: dict[str, Values] = {}
         weights: dict[str, int] = {}
+        silent = set(self.metrics) - {"reverse_accuracy"}
         for domain, rows, codes in targets(self.task, self.test.labels):
             if not len(rows):  # all inputs are of this domain
                 continue
@@ -166,7 +167,9 @@ class Measure:
             translated = self._translate(translator, domain, rows, codes)
             values: Values = {}
             for name in self.metrics:
-                values |= METRICS[name].compute(self, translated)
+                found = METRICS[name].compute(self, translated)
+                silent -= {name} if found else set()
+                values |= found
             per_domain[domain], weights[domain] = values, len(rows)
             if kept is not None and self._seen_by in translated.features:
                 kept.translated[domain] = translated.features[self._seen_by][: kept.most].clone()
@@ -187,7 +190,7 @@ class Measure:
             "protocol": self._text(n),
             "n": n,
             "n_per_domain": weights,
-            "left_out": self._left_out(weights),
+            "left_out": self._left_out(weights, silent),
             "model": asdict(self._cost(translator)),
         }
 
@@ -206,9 +209,10 @@ class Measure:
             kept.text, found = f"{self.extractor.text}; real images: train split", self._real
         kept.real = {name: features[: kept.most].clone() for name, features in found.items() if len(features)}
 
-    def _left_out(self, targets: Collection[str]) -> list[str]:
-        """What was not measured, and why."""
+    def _left_out(self, targets: Collection[str], silent: Collection[str]) -> list[str]:
+        """What was not measured, and why; `silent` are metrics that found nothing in any target."""
         lines = [f"{name}: needs {reason}" for name, reason in self.left_out.items()]
+        lines += [f"{name}: found nothing to measure in any target" for name in self.metrics if name in silent]
         lines += [f"target {d}: every input is of it" for d in self.task.domains if d not in targets]
         bad = list(dict.fromkeys(self.test.bad + self.train.bad))
         return lines + bad[:NAMED] + ([f"and {len(bad) - NAMED} more images"] if len(bad) > NAMED else [])
