@@ -90,7 +90,7 @@ def multiple() -> OnMNISTMultiple:
 
 def streets() -> OnStreets:
     """Table 3 on drawn streets: synthetic to real, 64 x 64."""
-    method = EGSCITConfig(width=16, downs=2, g_updates=1, lr=2e-4, w_style=300.0, w_content=18.0,
+    method = EGSCITConfig(width=16, downs=0, g_updates=1, lr=5e-4, w_style=300.0, w_content=18.0,
                           pretrain=0.2, vgg="vgg19_distilled")  # fmt: skip
     return OnStreets(
         recipe="egsc_it.streets", method=method, data=Streets(size=64, images=8000, conditions="sim_real"),

@@ -48,7 +48,7 @@ def multiple() -> OnMNISTMultiple:
 def streets() -> OnStreets:
     """EGSC-IT's Table 3 on drawn streets, "UNIT": synthetic to real, 64 x 64."""
     return OnStreets(
-        recipe="unit.streets", method=UNITConfig(width=16, downs=2, lr=2e-4, power=0.9),
+        recipe="unit.streets", method=UNITConfig(width=16, downs=0, lr=5e-4, power=0.9),
         data=Streets(size=64, images=8000, conditions="sim_real"),
         train=Train(steps=4000, batch_size=8, ema_decay=0.995),
     )  # fmt: skip
