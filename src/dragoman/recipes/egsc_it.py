@@ -52,7 +52,7 @@ def folder() -> OnPhotos:
     """Your own folder (--data.root DIR): folders are domains, 64 x 64, a network that also trains on a CPU."""
     return OnPhotos(
         recipe="egsc_it.folder",
-        method=EGSCITConfig(width=16, g_updates=1, lr=2e-4, w_style=300.0, w_content=18.0, pretrain=0.2),
+        method=EGSCITConfig(width=16, downs=0, g_updates=1, lr=5e-4, w_style=300.0, w_content=18.0, pretrain=0.2),
         data=Folder(size=64, load_size=72),
         train=Train(steps=12_000, batch_size=8, ema_decay=0.995, grid_every=1000, save_every=1000),
     )  # fmt: skip

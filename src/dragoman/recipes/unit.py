@@ -23,7 +23,8 @@ def paper() -> OnPhotos:
 def folder() -> OnPhotos:
     """Your own folder (--data.root DIR): folders are domains, 64 x 64, a network that also trains on a CPU."""
     return OnPhotos(
-        recipe="unit.folder", method=UNITConfig(width=16, lr=2e-4), data=Folder(size=64, load_size=72),
+        recipe="unit.folder", method=UNITConfig(width=16, downs=0, lr=5e-4, power=0.9),
+        data=Folder(size=64, load_size=72),
         train=Train(steps=10_000, batch_size=8, ema_decay=0.995, grid_every=1000, save_every=1000),
     )  # fmt: skip
 
