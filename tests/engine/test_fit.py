@@ -39,14 +39,15 @@ def make_run(stages=(), method=None, **settings):
 
 
 @pytest.mark.parametrize(("step", "position", "name"), [
-    (0, (0, 0), "a"), (2, (0, 2), "a"), (3, (2, 0), "c"), (4, (3, 0), "d"), (7, (3, 3), "d"), (8, (3, 4), "d"),
+    (0, (0, 0), "a"), (2, (0, 2), "a"), (3, (2, 0), "a"), (4, (3, 0), "c"), (5, (3, 1), "d"),
+    (7, (3, 3), "d"), (8, (3, 4), "d"),
 ])  # fmt: skip
 def test_position_across_stages(step, position, name):
     stages = [Stage(name=n, steps=s, phases=[]) for n, s in (("a", 3), ("empty", 0), ("c", 1), ("d", 4))]
     run = make_run(stages, step=step)
     assert run.steps == 8
-    assert run.position() == position
-    assert run.stage.name == name
+    assert run.position(step) == position
+    assert run.stage.name == name  # of the last step
 
 
 def test_modes_of_each_stage():

@@ -62,9 +62,8 @@ class Run:
         """Steps of the whole run."""
         return sum(stage.steps for stage in self.stages)
 
-    def position(self) -> tuple[int, int]:
-        """(number of the current stage, steps done in it)."""
-        done = self.step
+    def position(self, done: int) -> tuple[int, int]:
+        """(number of the stage that follows so many steps, steps done in it)."""
         for number, stage in enumerate(self.stages):
             if done < stage.steps:
                 return number, done
@@ -73,8 +72,8 @@ class Run:
 
     @property
     def stage(self) -> Stage:
-        """The current stage."""
-        return self.stages[self.position()[0]]
+        """That of the last step."""
+        return self.stages[self.position(max(self.step - 1, 0))[0]]
 
     @contextmanager
     def leaving(self) -> Iterator[Any]:
@@ -230,7 +229,7 @@ def fit(
     for hook in hooks:
         hook.start(run)
     while run.step < run.steps:
-        number, done = run.position()
+        number, done = run.position(run.step)
         stage = run.stages[number]
         run._enter(number)
         if stage.enter and done == 0:
