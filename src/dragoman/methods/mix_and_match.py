@@ -23,6 +23,7 @@ from dragoman.nets import pooled_resnet, segnet
 from dragoman.nets.segnet import Code, Side, Start
 from dragoman.nets.vgg import VGG16
 from dragoman.nn.init import gaussian
+from dragoman.nn.noise import normal_like
 
 Images = dict[tuple[int, str], Tensor]
 """(set, modality) -> images [n, C, H, W], n rows of each set."""
@@ -214,7 +215,7 @@ class MixAndMatch(Method):
         """Gaussian noise on the output of every encoder (4.3.2)."""
         if not aligned or not self.config.noise:
             return codes
-        return {key: (h + self.config.noise * torch.randn_like(h), side) for key, (h, side) in codes.items()}
+        return {key: (h + self.config.noise * normal_like(h), side) for key, (h, side) in codes.items()}
 
     def d_losses(self, batch: Batch, aligned: bool) -> Losses:
         """The discriminator's part of L_GAN, on the RGB images of all sets and all translations to RGB."""

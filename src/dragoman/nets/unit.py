@@ -2,10 +2,10 @@
 
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dragoman.nn.noise import normal_like
 from dragoman.nn.norm import InstanceNorm
 
 
@@ -109,4 +109,4 @@ class Discriminators(nn.ModuleList):
 
 def noisy(h: Tensor) -> Tensor:
     """z ~ N(h, I): the latent code of a VAE of fixed variance."""
-    return h + torch.randn_like(h)
+    return h + normal_like(h)
