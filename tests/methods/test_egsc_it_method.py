@@ -8,6 +8,7 @@ from dragoman.inference.translator import Translator
 from dragoman.losses.perceptual import content_distance, style_distance
 from dragoman.methods.egsc_it import EGSCIT, EGSCITConfig, adain, adain_parameters, mask, phi
 from dragoman.methods.unit import UNIT, UNITConfig
+from dragoman.nn.noise import normal_like
 from dragoman.recipes import egsc_it as recipes
 
 TASK = Task(domains=("a", "b"), size=16)
@@ -94,10 +95,10 @@ def flows_by_hand(method, a, b, **how):
     """Content and mask come from the source, statistics from the exemplar; a cycle's are its own first image's."""
     f_a, f_b = method.F[0](a), method.F[1](b)
     h_a, h_b = method.E(a, 0), method.E(b, 1)
-    c_a, c_b = (method.G.shared(h + torch.randn_like(h)) for h in (h_a, h_b))
+    c_a, c_b = (method.G.shared(h + normal_like(h)) for h in (h_a, h_b))
     ab, ba = by_hand(method, c_a, 1, f_a, f_b, **how), by_hand(method, c_b, 0, f_b, f_a, **how)
     h_ab, h_ba = method.E(ab, 1), method.E(ba, 0)
-    c_ab, c_ba = (method.G.shared(h + torch.randn_like(h)) for h in (h_ab, h_ba))
+    c_ab, c_ba = (method.G.shared(h + normal_like(h)) for h in (h_ab, h_ba))
     return {
         "h_a": h_a, "h_b": h_b, "x_ab": ab, "x_ba": ba, "h_ab": h_ab, "h_ba": h_ba,
         "x_aba": by_hand(method, c_ab, 0, f_a, f_a, **how), "x_bab": by_hand(method, c_ba, 1, f_b, f_b, **how),
@@ -217,9 +218,9 @@ def test_features_are_trained_in_a_vae_gan_of_each_domain(two_sides):
     losses = method.features_losses(two_sides)
     torch.manual_seed(3)
     h_a = method.R[0].last(method.F[0](a))
-    x_a = method.R[0].decoder(method.R[0].first(h_a + torch.randn_like(h_a)))
+    x_a = method.R[0].decoder(method.R[0].first(h_a + normal_like(h_a)))
     h_b = method.R[1].last(method.F[1](b))
-    x_b = method.R[1].decoder(method.R[1].first(h_b + torch.randn_like(h_b)))
+    x_b = method.R[1].decoder(method.R[1].first(h_b + normal_like(h_b)))
     d_a, d_b = method.DF
     torch.testing.assert_close(losses["gan"], (d_a(x_a) - 1).square().mean() + (d_b(x_b) - 1).square().mean())
     torch.testing.assert_close(losses["kl"], h_a.square().mean() + h_b.square().mean())

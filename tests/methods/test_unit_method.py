@@ -6,6 +6,7 @@ import torch
 from dragoman.data.batch import Batch, Task
 from dragoman.inference.translator import Translator
 from dragoman.methods.unit import UNIT, UNITConfig
+from dragoman.nn.noise import normal_like
 
 TASK = Task(domains=("a", "b"), size=16)
 
@@ -44,11 +45,11 @@ def test_g_losses(two_sides):
     (e_a, e_b), (g_a, g_b), (d_a, d_b) = method.E.own, method.G.own, method.D
     e, g = method.E.shared, method.G.shared
     h_a, h_b = e(e_a(a)), e(e_b(b))
-    z_a, z_b = h_a + torch.randn_like(h_a), h_b + torch.randn_like(h_b)
+    z_a, z_b = h_a + normal_like(h_a), h_b + normal_like(h_b)
     ab, ba = g_b(g(z_a)), g_a(g(z_b))
     h_ab, h_ba = e(e_b(ab)), e(e_a(ba))
-    aba = g_a(g(h_ab + torch.randn_like(h_ab)))
-    bab = g_b(g(h_ba + torch.randn_like(h_ba)))
+    aba = g_a(g(h_ab + normal_like(h_ab)))
+    bab = g_b(g(h_ba + normal_like(h_ba)))
     expected = {
         "gan": (d_b(ab) - 1).square().mean() + (d_a(ba) - 1).square().mean(),
         "kl": h_a.square().mean() + h_b.square().mean(),
@@ -70,7 +71,7 @@ def test_d_losses(two_sides):
     ab, ba = method.translations(a, b)
     torch.manual_seed(3)
     h_a, h_b = method.E(a, 0), method.E(b, 1)
-    z_a, z_b = h_a + torch.randn_like(h_a), h_b + torch.randn_like(h_b)
+    z_a, z_b = h_a + normal_like(h_a), h_b + normal_like(h_b)
     torch.testing.assert_close(ab, method.G.own[1](method.G.shared(z_a)))
     torch.testing.assert_close(ba, method.G.own[0](method.G.shared(z_b)))
     d_a, d_b = method.D
