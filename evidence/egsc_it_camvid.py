@@ -8,36 +8,22 @@ DRAGOMAN_DATA/camvid, and the small VGG19 for its losses.
 import os
 import sys
 from pathlib import Path
-from statistics import mean, stdev
 
 import torch
-from claim import HERE, Claim, Values, changed, kept, picture, trained
-from egsc_it_segmentation import miou, translated
+from claim import HERE, Claim, Values, kept, picture, trained
+from egsc_it_segmentation import BATCH, F_STEPS, SEGMENTERS, STEPS, UPDATES, segmented, translated
+from egsc_it_table2 import budgeted
 from torch import Tensor
 
 from dragoman import load
 from dragoman.data.adapters import import_family
 from dragoman.data.modal import ModalFolder, ModalFolderDataset
 from dragoman.data.modality import UNLABELLED, unpack
-from dragoman.nets.segmenter import train_segmenter
-from dragoman.recipes.experiment import Experiment
 
 ROWS = {"source_only": None, "unit": "unit.folder", "egsc_it": "egsc_it.folder", "oracle": None}
 DOMAINS = ("day", "dusk")
-UPDATES, BATCH, F_STEPS = 4000, 8, 1000
-"""Updates of the generator of every translator, images of a batch, half of each domain, and steps of F before."""
-STEPS, SEGMENTERS = 1500, 3
-"""Steps of a segmenter, and how many learn, each from another start."""
 ROOT = HERE.parent / "runs" / "evidence" / "camvid"
-
-
-def experiment(recipe: str) -> Experiment:
-    """A recipe of own folders with the budget of the table, on CamVid."""
-    settings, steps = {}, UPDATES
-    if recipe.startswith("egsc_it"):
-        steps += F_STEPS
-        settings = {"vgg": "vgg19_distilled", "pretrain": F_STEPS / steps}
-    return changed(recipe, steps, {"root": ROOT, "domains": DOMAINS}, settings, batch_size=BATCH)
+DATA = {"root": ROOT, "domains": DOMAINS}
 
 
 def labelled(data: ModalFolderDataset, domain: str) -> tuple[Tensor, Tensor]:
@@ -71,17 +57,13 @@ def main() -> None:
     wanted, shown = sys.argv[1:] or list(ROWS), {}
     for row, recipe in ROWS.items():
         folder = claim.work / f"{row}-0"
-        run = experiment(recipe) if recipe else None
+        run = budgeted(recipe, UPDATES, BATCH, F_STEPS, DATA) if recipe else None
 
         def measured(folder: Path, row=row, run=run) -> Values:
             images, targets = target if row == "oracle" else source
             if run:
                 images = translated(row, load(trained(run, folder / "run")), images, target[0])
-            found = [
-                miou(train_segmenter(images, targets, classes, steps=STEPS, seed=seed), *test)
-                for seed in range(SEGMENTERS)
-            ]
-            return {"miou": mean(found), "std": stdev(found)}
+            return segmented(images, targets, test, classes)
 
         if row in wanted or claim.has(row):
             claim.row(row, 0, run or STEPS, measured)

@@ -58,12 +58,21 @@ def translated(row: str, translator: Translator, images: Tensor, exemplars: Tens
     return torch.cat(done)
 
 
-def miou(net: Segmenter, images: Tensor, targets: Tensor) -> float:
+def miou(net: Segmenter, images: Tensor, targets: Tensor, classes: int) -> float:
     """mIoU over all images together."""
-    confusion = Confusion(len(CLASSES))
+    confusion = Confusion(classes)
     for x, y in zip(images.split(100), targets.split(100), strict=True):
         confusion.update(net(x).argmax(1), y.long())
     return confusion.compute()
+
+
+def segmented(images: Tensor, targets: Tensor, test: tuple[Tensor, Tensor], classes: int = len(CLASSES)) -> Values:
+    """mIoU on test images of segmenters that learn from images, mean and standard deviation over them."""
+    found = [
+        miou(train_segmenter(images, targets, classes, steps=STEPS, seed=seed), *test, classes)
+        for seed in range(SEGMENTERS)
+    ]
+    return {"miou": mean(found), "std": stdev(found)}
 
 
 def main() -> None:
@@ -88,17 +97,10 @@ def main() -> None:
         experiment = budgeted(recipe, UPDATES, BATCH, F_STEPS) if recipe else None
 
         def measured(folder: Path, row=row, experiment=experiment) -> Values:
+            images, targets = real if row == "oracle" else source
             if experiment:
-                model = trained(experiment, folder / "run")
-                images = translated(row, load(model), source[0], real[0])
-            else:
-                images = real[0] if row == "oracle" else source[0]
-            targets = real[1] if row == "oracle" else source[1]
-            found = [
-                miou(train_segmenter(images, targets, len(CLASSES), steps=STEPS, seed=seed), *test)
-                for seed in range(SEGMENTERS)
-            ]
-            return {"miou": mean(found), "std": stdev(found)}
+                images = translated(row, load(trained(experiment, folder / "run")), images, real[0])
+            return segmented(images, targets, test)
 
         if row in wanted or claim.has(row):
             claim.row(row, 0, experiment or STEPS, measured)

@@ -7,7 +7,7 @@ losses.
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,14 @@ Make = Callable[[list[int], list[int]], Tensor]
 """From the numbers of sources and exemplars to translations."""
 
 
-def budgeted(recipe: str, updates: int = UPDATES, batch: int = BATCH, f_steps: int = F_STEPS) -> Experiment[Any, Any]:
-    """A recipe with the budget of a table; EGSC-IT trains F before."""
+def budgeted(
+    recipe: str,
+    updates: int = UPDATES,
+    batch: int = BATCH,
+    f_steps: int = F_STEPS,
+    data: Mapping[str, Any] | None = None,
+) -> Experiment[Any, Any]:
+    """A recipe with the budget of a table, perhaps with other settings of data; EGSC-IT trains F before."""
     method, steps, settings = recipes.find(recipe).method, updates, {}
     if recipe.startswith(STYLE_TRANSFER):
         return changed(recipe, DECODER_STEPS, {}, {})
@@ -86,8 +92,8 @@ def budgeted(recipe: str, updates: int = UPDATES, batch: int = BATCH, f_steps: i
         steps = updates // method.g_updates
     if isinstance(method, EGSCITConfig):
         steps += f_steps
-        settings["pretrain"] = f_steps / steps
-    return changed(recipe, steps, {}, settings, batch_size=batch, save_every=steps // STATES, keep=STATES)
+        settings |= {"vgg": "vgg19_distilled", "pretrain": f_steps / steps}
+    return changed(recipe, steps, data or {}, settings, batch_size=batch, save_every=steps // STATES, keep=STATES)
 
 
 def guided(name: str, translator: Translator, data: Exemplars, rows: list[int], exemplars: list[int]) -> Tensor:
