@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import claim as shared
 import pytest
@@ -82,3 +84,16 @@ def test_the_result_has_what_was_measured_and_what_holds(claim, tmp_path):
     assert page.startswith("before\n") and page.endswith("<!-- end -->\nafter\n") and "stale" not in page
     assert "| a | fid 3 | 2.0000 |  |" in page and "| b |  |  | 0.5000 |" in page
     assert "5 to 9 steps" in page and "- does not hold: a is three" in page
+
+
+def test_every_claim_has_a_place_in_its_page_and_in_the_list_of_all():
+    root = Path(__file__).parents[2]
+    listed = (root / "docs" / "evidence.md").read_text()
+    claims = 0
+    for script in (root / "evidence").glob("*.py"):
+        text = script.read_text()
+        for name, page in re.findall(r'Claim\(\s*"(\w+)",.*?docs="([\w.]+)"', text, re.S):
+            claims += 1
+            assert name == script.stem and f"| `evidence/{name}.py` |" in listed, f"docs/evidence.md lacks {name}"
+            assert f"<!-- evidence: {name} -->" in (root / "docs" / page).read_text(), f"docs/{page} lacks {name}"
+    assert claims > 15
