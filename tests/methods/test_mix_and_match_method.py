@@ -40,7 +40,8 @@ def test_defaults_are_the_published_values():
     assert MixAndMatchConfig().model_dump() == {
         "network": "segnet", "width": 64, "blocks": VGG16, "resblocks": 6, "d_layers": 4, "side": "indices",
         "start": "vgg16", "autoencoders": True, "noise": 0.5, "w_l2": (1, 100), "w_gan": (1, 10), "w_depth": 10,
-        "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "alpha": 0.2, "cascade": False, "lr": 2e-4, "lr_pseudo": 2e-5,
+        "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "latent_poolings": 1,
+        "alpha": 0.2, "cascade": False, "lr": 2e-4, "lr_pseudo": 2e-5,
         "betas": (0.5, 0.999),
     }  # fmt: skip
 
@@ -132,6 +133,30 @@ def test_all_losses_of_the_third_stage():
                                (method.D(real) - 1).square().mean() + method.D(fake).square().mean())  # fmt: skip
 
 
+def test_latent_consistency_at_more_poolings():
+    """As the published code has it; how deep a pooling is counts from the bottleneck."""
+    method, b = small(noise=0, blocks=(1, 1, 1), latent_poolings=2).eval(), batch()
+    (rd, rs), f = parts(THREE, b), encoders(method)
+
+    def after(net, x):
+        found = []
+        for block in net.blocks:
+            x = F.max_pool2d(block(x), 2)
+            found.append(x)
+        return found[1:]
+
+    pairs = [("depth", rd), ("segmentation", rs)]
+    expected = sum(
+        (one - other).square().sum(1).mean()
+        for name, scenes in pairs
+        for one, other in zip(after(f["rgb"], scenes["rgb"]), after(f[name], scenes[name]), strict=True)
+    )
+    torch.testing.assert_close(method.g_losses(b, aligned=True, pseudo=False)["latent"], expected)
+    for settings in ({"latent_poolings": 3}, {"network": "resnet", "latent_poolings": 2}):
+        with pytest.raises(ValueError, match="latent_poolings must be at most the 2 poolings"):
+            small(**settings)
+
+
 def test_a_stage_without_a_component_lacks_its_term():
     """Table 4.3."""
     b = batch()
@@ -142,9 +167,9 @@ def test_a_stage_without_a_component_lacks_its_term():
 
 def test_noise_is_on_the_codes_of_the_later_stages_only():
     method = small(noise=0.5).eval()
-    codes = {(0, "rgb"): (torch.zeros(2, 8, 40, 40), ["side"])}
-    assert method._noisy(codes, aligned=False) is codes
-    (h, side) = method._noisy(codes, aligned=True)[0, "rgb"]
+    levels = {(0, "rgb"): ([torch.ones(2, 4, 80, 80), torch.zeros(2, 8, 40, 40)], ["side"])}
+    assert method._noisy(levels, aligned=False)[0, "rgb"][0] is levels[0, "rgb"][0][1]
+    (h, side) = method._noisy(levels, aligned=True)[0, "rgb"]
     assert abs(h.std() - 0.5) < 0.02 and abs(h.mean()) < 0.02 and side == ["side"]
     torch.manual_seed(1)
     one = method.g_losses(batch(), aligned=True, pseudo=False)

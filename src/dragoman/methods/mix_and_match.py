@@ -31,6 +31,9 @@ Images = dict[tuple[int, str], Tensor]
 Codes = dict[tuple[int, str], Code]
 """The same, encoded."""
 
+Levels = dict[tuple[int, str], tuple[list[Tensor], list[Tensor]]]
+"""The same, with what else latent consistency may be asked of, the code last; and the side information."""
+
 Route = tuple[int, str, str]
 """A translation of the rows of a set, from a modality to a modality."""
 
@@ -72,6 +75,8 @@ class MixAndMatchConfig(Config):
     codes of a place, averaged over places."""
     w_pseudo: float = Field(100, ge=0)
     """lambda_PP, of Eqs. 4.12 and 4.13, in the third stage; 0 leaves it out (Table 4.3)."""
+    latent_poolings: int = Field(1, ge=1)
+    """At how many of the deepest poolings, each with w_latent: 1 is the bottleneck, the published code has 3."""
     alpha: float = Field(0.2, ge=0, le=1)
     """Weight of the modalities beside the anchor where several are given (4.6.2)."""
     cascade: bool = False
@@ -88,6 +93,9 @@ class MixAndMatchConfig(Config):
     def _fits_its_start(self) -> "MixAndMatchConfig":
         if not self.blocks or min(self.blocks) < 1:
             raise ValueError(f"blocks must name at least one block of at least one convolution, got {self.blocks}")
+        if self.latent_poolings > (1 if self.network == "resnet" else len(self.blocks)):
+            raise ValueError(f"latent_poolings must be at most the {len(self.blocks)} poolings of network segnet, or "
+                             f"1 of resnet, got {self.latent_poolings}")  # fmt: skip
         if self.cascade and self.w_pseudo:
             raise ValueError(f"cascade needs w_pseudo 0, got {self.w_pseudo:g}: pseudo-pairs train the unseen "
                              "translations, which a cascade never asks for")  # fmt: skip
@@ -185,17 +193,16 @@ class MixAndMatch(Method):
         scenes = enumerate(batch.scenes(self.task))
         return {(s, name): image for s, parts in scenes for name, image in parts.items()}
 
-    def _encode(self, images: Images, wanted: Iterable[tuple[int, str]]) -> Codes:
+    def _encode(self, images: Images, wanted: Iterable[tuple[int, str]]) -> Levels:
         """The codes of the wanted images; those of a modality together."""
-        codes: Codes = {}
+        found: Levels = {}
         for name, net in [*self.R.items(), *self.E.items()]:
             keys = [key for key in dict.fromkeys(wanted) if key[1] == name]
             if keys:
-                h, side = net(torch.cat([images[key] for key in keys]))
-                count = len(keys)
-                sides = zip(*(each.chunk(count) for each in side), strict=True) if side else [()] * count
-                codes |= zip(keys, zip(h.chunk(count), map(list, sides), strict=True), strict=True)
-        return codes
+                both = cast(segnet.Encoder, net).levels(torch.cat([images[key] for key in keys]))
+                levels, side = ([each.chunk(len(keys)) for each in of] for of in both)
+                found |= {key: ([x[i] for x in levels], [x[i] for x in side]) for i, key in enumerate(keys)}
+        return found
 
     def _decode(self, codes: Codes, routes: Sequence[Route]) -> dict[Route, Tensor]:
         """What comes out of each route; those to a modality together, so that batch norm does not tell sources apart.
@@ -211,11 +218,10 @@ class MixAndMatch(Method):
                 found |= zip(to, y.chunk(len(to)), strict=True)
         return found
 
-    def _noisy(self, codes: Codes, aligned: bool) -> Codes:
-        """Gaussian noise on the output of every encoder (4.3.2)."""
-        if not aligned or not self.config.noise:
-            return codes
-        return {key: (h + self.config.noise * normal_like(h), side) for key, (h, side) in codes.items()}
+    def _noisy(self, found: Levels, aligned: bool) -> Codes:
+        """The codes, later with Gaussian noise on the output of every encoder (4.3.2)."""
+        std = self.config.noise if aligned else 0
+        return {key: (h + std * normal_like(h) if std else h, side) for key, ((*_, h), side) in found.items()}
 
     def d_losses(self, batch: Batch, aligned: bool) -> Losses:
         """The discriminator's part of L_GAN, on the RGB images of all sets and all translations to RGB."""
@@ -234,12 +240,12 @@ class MixAndMatch(Method):
             aligned: With autoencoders, latent consistency and noise (second stage on).
             pseudo: With pseudo-pairs (third stage).
         """
-        images = self._images(batch)
-        codes = self._encode(images, images)
-        routes, unseen = self.routes(aligned and self.config.autoencoders), self.pseudo() if pseudo else {}
+        c, images = self.config, self._images(batch)
+        found = self._encode(images, images)
+        routes, unseen = self.routes(aligned and c.autoencoders), self.pseudo() if pseudo else {}
         # Targets are decoded in the same pass: with statistics or noise of their own they differ from what learns from
         # them by a little that is always the same, and the decoder, which makes both, drifts away with it.
-        y = self._decode(self._noisy(codes, aligned), [*dict.fromkeys([*routes, *unseen, *unseen.values()])])
+        y = self._decode(self._noisy(found, aligned), [*dict.fromkeys([*routes, *unseen, *unseen.values()])])
         terms: Terms = defaultdict(lambda: defaultdict(list))
         for route in routes:  # Eqs. 4.1 to 4.8
             modality, target = self.modalities[route[2]], images[route[0], route[2]]
@@ -248,11 +254,12 @@ class MixAndMatch(Method):
         if self.colour:
             fake = torch.cat([y[route] for route in routes if route[2] == self.colour])
             terms["gan"][self.colour, self.colour].append(least_squares_generator(self.D(fake)))
-        if aligned and self.config.w_latent:
+        if aligned and c.w_latent:
             for s, names in enumerate(self.task.seen):
                 for a, b in combinations(names, 2):  # Eqs. 4.10, 4.11
-                    apart = codes[s, a][0].float() - codes[s, b][0].float()
-                    terms["latent"][a, b].append(apart.square().sum(1).mean())
+                    levels = zip(*(found[s, name][0][-c.latent_poolings :] for name in (a, b)), strict=True)
+                    at_each = [(one.float() - other.float()).square().sum(1).mean() for one, other in levels]
+                    terms["latent"][a, b].append(torch.stack(at_each).sum())
         if pseudo:
             for route, other in unseen.items():  # Eqs. 4.12, 4.13
                 modality = self.modalities[route[2]]

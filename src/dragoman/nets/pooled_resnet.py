@@ -33,11 +33,16 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Code:
         """[N, C, H, W] to its code at H / 2^downs and W / 2^downs, of which H and W must be multiples."""
+        (h,), side = self.levels(x)
+        return h, side
+
+    def levels(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The code, and the indices; no other features are asked to be consistent."""
         h, side = x, []
         for conv in self.convs:
             h, indices = F.max_pool2d(conv(h), 2, return_indices=True)
             side.append(indices)
-        return self.body(h), side
+        return [self.body(h)], side
 
 
 class Decoder(nn.Module):

@@ -37,7 +37,12 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Code:
         """[N, C, H, W] to its code at H / 2^blocks and W / 2^blocks, of which H and W must be multiples."""
-        h, side = self.prepare(x), []
+        levels, side = self.levels(x)
+        return levels[-1], side
+
+    def levels(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What comes out of each pooling, the code last; and the side information."""
+        h, levels, side = self.prepare(x), [], []
         for block in self.blocks:
             h = block(h)
             if self.side == "skip":
@@ -45,7 +50,8 @@ class Encoder(nn.Module):
             h, indices = F.max_pool2d(h, 2, return_indices=True)
             if self.side == "indices":
                 side.append(indices)
-        return h, side
+            levels.append(h)
+        return levels, side
 
 
 def _conv(channels: int, out: int) -> list[nn.Module]:
