@@ -7,6 +7,7 @@ the small VGG19.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from claim import Claim, Values
 from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, made, numbers, run, scenes
@@ -15,52 +16,48 @@ from dragoman import load, recipes
 from dragoman.metrics.modal import MeasureScenes
 from dragoman.metrics.protocol import Protocol
 
-ROWS = {
-    "none": "mix_and_match.streets_no_side",
-    "skip": "mix_and_match.streets_skip",
-    "indices": "mix_and_match.streets_noise",
-    "indices_of_rgb": "mix_and_match.streets_noise",
-    "indices_pretrained": "mix_and_match.streets_pretrained",
-    "three_none": "mix_and_match.streets_no_side",
-    "three_indices": "mix_and_match.streets_noise",
-    "three_indices_of_rgb": "mix_and_match.streets_noise",
+SETTINGS: dict[str, dict[str, Any]] = {
+    "": {},
+    "_five_poolings": {"blocks": (2, 2, 2, 2, 2)},
+    "_aligned": {"blocks": (2, 2, 2, 2, 2), "latent_poolings": 3},
 }
-FIVE = (2, 2, 2, 2, 2)
-"""Blocks of a network of five poolings, as the published one has; the other tables' have three."""
+"""What runs are named by beside their recipe, and have beside it. The recipes, of the other tables, have three
+poolings, the published network five."""
+ROWS = {
+    "none": ("mix_and_match.streets_no_side", "_five_poolings"),
+    "skip": ("mix_and_match.streets_skip", "_five_poolings"),
+    "indices": ("mix_and_match.streets_noise", "_five_poolings"),
+    "indices_of_rgb": ("mix_and_match.streets_noise", "_five_poolings"),
+    "indices_aligned": ("mix_and_match.streets_noise", "_aligned"),
+    "indices_pretrained": ("mix_and_match.streets_pretrained", "_five_poolings"),
+    "three_none": ("mix_and_match.streets_no_side", ""),
+    "three_indices": ("mix_and_match.streets_noise", ""),
+    "three_indices_of_rgb": ("mix_and_match.streets_noise", ""),
+}
 PAPER = {  # Table 4.2
     "none": {"miou": 0.298, "accuracy": 0.616}, "skip": {"miou": 0.127, "accuracy": 0.501},
     "indices": {"miou": 0.432, "accuracy": 0.735}, "indices_pretrained": {"miou": 0.467, "accuracy": 0.784},
 }  # fmt: skip
 
 
-def name(row: str) -> str:
-    """Of the run of a row."""
-    return ROWS[row] + ("" if row.startswith("three_") else "_five_poolings")
-
-
-def run_of(row: str) -> Path:
-    """The folder of a row's run, trained."""
-    blocks = {} if row.startswith("three_") else {"blocks": FIVE}
-    return run(ROWS[row], name(row), **blocks)
-
-
 def main() -> None:
     """Train every row, measure, compare, draw."""
     claim = Claim(
-        "mix_and_match_side", docs="mix_and_match.md", recipe=", ".join(dict.fromkeys(ROWS.values())),
-        paper=PAPER, scale=SCALE,
+        "mix_and_match_side", docs="mix_and_match.md", paper=PAPER, scale=SCALE,
+        recipe=", ".join(dict.fromkeys(recipe for recipe, _ in ROWS.values())),
         protocol=f"{PROTOCOL}; seen_miou: rgb to segmentation; accuracy: of pixels, depth to segmentation; five "
         "poolings, as published, with two convs a block; three_*: with three poolings, as in the other tables; the RGB "
         "encoder of indices_pretrained differs from that of indices by more than its weights: it has the layers of "
         "its VGG19, with other convs in a block and without batch norm; *indices_of_rgb: the run of *indices, the "
-        "code of depth alone, but with the indices of the scene's RGB",
+        "code of depth alone, but with the indices of the scene's RGB; indices_aligned: latent consistency at the "
+        "three deepest poolings, as in the published code",
     )  # fmt: skip
     measure = MeasureScenes(recipes.find("mix_and_match.streets").data.open("test"), Protocol())
     shown = {}
-    for row in ROWS:
+    for row, (recipe, kind) in ROWS.items():
 
-        def measured(_: Path, row=row) -> Values:
-            folder = run_of(row)
+        def measured(_: Path, row=row, recipe=recipe, kind=kind) -> Values:
+            folder = run(recipe, recipe + kind, **SETTINGS[kind])
             found = numbers(folder)
             own = found[UNSEEN]
             if row.endswith("indices_of_rgb"):
@@ -71,9 +68,9 @@ def main() -> None:
             return {"miou": own["miou"], "accuracy": own["accuracy"], "seen_miou": seen}
 
         if not sys.argv[1:] or row in sys.argv[1:] or claim.has(row):
-            claim.row(row, 0, STEPS, measured, RUNS / name(row))
-            made(RUNS / name(row), ["depth"], "segmentation")
-            shown[row] = RUNS / name(row)
+            shown[row] = RUNS / f"{recipe}{kind}"
+            claim.row(row, 0, STEPS, measured, shown[row])
+            made(shown[row], ["depth"], "segmentation")
     if not all(map(claim.has, ROWS)):
         return
     pictured = {row: folder for row, folder in shown.items() if not row.endswith("indices_of_rgb")}
