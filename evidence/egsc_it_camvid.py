@@ -63,7 +63,7 @@ def main() -> None:
             images, targets = target if row == "oracle" else source
             if run:
                 images = translated(row, load(trained(run, folder / "run")), images, target[0])
-            return segmented(images, targets, test, classes)
+            return segmented(images, targets, {"miou": test}, classes)
 
         if row in wanted or claim.has(row):
             claim.row(row, 0, run or STEPS, measured)
