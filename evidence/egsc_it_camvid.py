@@ -11,9 +11,8 @@ from pathlib import Path
 
 import torch
 from claim import HERE, Claim, Values, kept, picture, trained
-from egsc_it_segmentation import BATCH, F_STEPS, SEGMENTERS, STEPS, UPDATES, segmented, translated
+from egsc_it_segmentation import BATCH, F_STEPS, SEGMENTERS, STEPS, UPDATES, Labelled, segmented, translated
 from egsc_it_table2 import budgeted
-from torch import Tensor
 
 from dragoman import load
 from dragoman.data.adapters import import_family
@@ -26,8 +25,8 @@ ROOT = HERE.parent / "runs" / "evidence" / "camvid"
 DATA = {"root": ROOT, "domains": DOMAINS}
 
 
-def labelled(data: ModalFolderDataset, domain: str) -> tuple[Tensor, Tensor]:
-    """Images [M, 3, H, W] of a domain and their classes [M, H, W], 255 where a pixel is unlabelled."""
+def labelled(data: ModalFolderDataset, domain: str) -> Labelled:
+    """Images of a domain and their classes, 255 where a pixel is unlabelled."""
     rows = [row for row in range(len(data)) if f"/{domain}/" in data.name(row)]
     parts = unpack(torch.stack([data.load(row) for row in rows]), data.task.modalities)
     scores = parts["segmentation"]

@@ -32,7 +32,7 @@ Codes = dict[tuple[int, str], Code]
 """The same, encoded."""
 
 Levels = dict[tuple[int, str], tuple[list[Tensor], list[Tensor]]]
-"""The same, with what else latent consistency may be asked of, the code last; and the side information."""
+"""The same, with the features that latent consistency may be asked of, the code last; and the side information."""
 
 Route = tuple[int, str, str]
 """A translation of the rows of a set, from a modality to a modality."""
@@ -194,7 +194,7 @@ class MixAndMatch(Method):
         return {(s, name): image for s, parts in scenes for name, image in parts.items()}
 
     def _encode(self, images: Images, wanted: Iterable[tuple[int, str]]) -> Levels:
-        """The codes of the wanted images; those of a modality together."""
+        """The wanted images encoded, those of a modality together."""
         found: Levels = {}
         for name, net in [*self.R.items(), *self.E.items()]:
             keys = [key for key in dict.fromkeys(wanted) if key[1] == name]
