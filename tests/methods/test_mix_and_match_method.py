@@ -39,8 +39,8 @@ def parts(task: Task, b: Batch) -> list[dict[str, torch.Tensor]]:
 def test_defaults_are_the_published_values():
     assert MixAndMatchConfig().model_dump() == {
         "network": "segnet", "width": 64, "blocks": VGG16, "resblocks": 6, "d_layers": 4, "side": "indices",
-        "start": "vgg16", "autoencoders": True, "noise": 0.5, "w_l2": (1, 100), "w_gan": (1, 10), "w_depth": 10,
-        "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "latent_poolings": 1,
+        "start": "vgg16", "autoencoders": True, "w_auto": None, "noise": 0.5, "w_l2": (1, 100), "w_gan": (1, 10),
+        "w_depth": 10, "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "latent_poolings": 1,
         "alpha": 0.2, "cascade": False, "lr": 2e-4, "lr_pseudo": 2e-5,
         "betas": (0.5, 0.999),
     }  # fmt: skip
@@ -131,6 +131,23 @@ def test_all_losses_of_the_third_stage():
     real = torch.cat([rd["rgb"], rs["rgb"]])
     torch.testing.assert_close(method.d_losses(b, aligned=True)["gan"],
                                (method.D(real) - 1).square().mean() + method.D(fake).square().mean())  # fmt: skip
+
+
+def test_autoencoders_with_a_weight_of_their_own():
+    """As the published code has it: those of depth and segmentation; RGB's is weighted as its translations."""
+    b, common = batch(), small(noise=0).eval()
+    method = small(noise=0, w_auto=7).eval()
+    (rd, rs), f, g = parts(THREE, b), encoders(method), method.G
+    depth = berhu(g["depth"](f["depth"](rd["depth"])), rd["depth"], rd["depth"] > -1)
+    ce = pixel_cross_entropy(g["segmentation"](f["segmentation"](rs["segmentation"])), rs["segmentation"])
+    losses, together = (m.g_losses(b, aligned=True, pseudo=False) for m in (method, common))
+    torch.testing.assert_close(losses["auto"], depth + ce)
+    torch.testing.assert_close(losses["berhu"] + losses["ce"] + losses["auto"], together["berhu"] + together["ce"])
+    torch.testing.assert_close(losses["l2"], together["l2"])
+    assert "auto" not in method.g_losses(b, aligned=False, pseudo=False)
+    weights = [stage.phases[-1].weights for stage in method.stages(10)]
+    assert [w.get("auto") for w in weights] == [None, 7, 7]
+    assert "auto" not in small(w_auto=7, autoencoders=False).stages(10)[1].phases[-1].weights
 
 
 def test_latent_consistency_at_more_poolings():

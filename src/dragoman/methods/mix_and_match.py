@@ -60,6 +60,9 @@ class MixAndMatchConfig(Config):
     """Weights that the RGB encoder starts from; random for none (Table 4.2)."""
     autoencoders: bool = True
     """Whether every modality is also translated to itself (Table 4.3)."""
+    w_auto: float | None = Field(None, ge=0)
+    """Weight of the autoencoders of all modalities but RGB; without, that of translation (Eqs. 4.5, 4.8). The published
+    code has 10."""
     noise: float = Field(0.5, ge=0)
     """Standard deviation of the noise on the latent codes; 0 leaves it out (Table 4.3)."""
     w_l2: tuple[float, float] = (1, 100)
@@ -250,7 +253,8 @@ class MixAndMatch(Method):
         for route in routes:  # Eqs. 4.1 to 4.8
             modality, target = self.modalities[route[2]], images[route[0], route[2]]
             apart = distance(self.term(modality), y[route], target, known(modality, target))
-            terms[self.term(modality)][route[1:]].append(apart)
+            own = c.w_auto is not None and route[1] == route[2] != self.colour
+            terms["auto" if own else self.term(modality)][route[1:]].append(apart)
         if self.colour:
             fake = torch.cat([y[route] for route in routes if route[2] == self.colour])
             terms["gan"][self.colour, self.colour].append(least_squares_generator(self.D(fake)))
@@ -302,6 +306,8 @@ class MixAndMatch(Method):
         weights: dict[str, float] = {self.term(m): of_kind[self.term(m)] for m in self.modalities.values()}
         if self.colour:
             weights["gan"] = c.w_gan[aligned]
+        if aligned and c.autoencoders and c.w_auto is not None:
+            weights["auto"] = c.w_auto
         if aligned and c.w_latent:
             weights["latent"] = c.w_latent
         if pseudo:
