@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from claim import Claim, Values
-from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, made, numbers, run, scenes
-
-from dragoman import load, recipes
-from dragoman.metrics.modal import MeasureScenes
-from dragoman.metrics.protocol import Protocol
+from streets_runs import PROTOCOL, RUNS, SCALE, STEPS, UNSEEN, made, numbers, of_rgb, run, scenes
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "": {},
@@ -53,18 +49,13 @@ def main() -> None:
         "code of depth alone, but with the indices of the scene's RGB; indices_aligned: latent consistency at the "
         "three deepest poolings, as in the published code",
     )  # fmt: skip
-    measure = MeasureScenes(recipes.find("mix_and_match.streets").data.open("test"), Protocol())
     shown = {}
     for row, (recipe, kind) in ROWS.items():
 
         def measured(_: Path, row=row, recipe=recipe, kind=kind) -> Values:
             folder = run(recipe, recipe + kind, **SETTINGS[kind])
             found = numbers(folder)
-            own = found[UNSEEN]
-            if row.endswith("_of_rgb"):
-                translator = load(folder / "model")
-                translator.core.alpha = 1.0
-                own = measure.values(translator, ("rgb", "depth"), "segmentation")
+            own = of_rgb(folder, "depth", "segmentation") if row.endswith("_of_rgb") else found[UNSEEN]
             seen = found["rgb to segmentation"]["miou"]
             return {"miou": own["miou"], "accuracy": own["accuracy"], "seen_miou": seen}
 

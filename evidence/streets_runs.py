@@ -11,7 +11,8 @@ from torch import Tensor
 
 from dragoman import load, recipes
 from dragoman.data.modality import Modality, pack, unpack
-from dragoman.metrics.protocol import collect
+from dragoman.metrics.modal import MeasureScenes
+from dragoman.metrics.protocol import Protocol, collect
 from dragoman.report.scenes import looks
 
 STEPS, SCENES, ROWS = 5000, 4000, 6
@@ -50,6 +51,13 @@ def numbers(folder: Path) -> dict[str, Values]:
     return json.loads((folder / "metrics.json").read_text())["per_domain"]
 
 
+def of_rgb(folder: Path, source: str, target: str) -> Values:
+    """The metrics of the code of one modality alone, decoded with the indices of the scene's RGB."""
+    translator = load(folder / "model")
+    translator.core.alpha = 1.0
+    return _measure().values(translator, ("rgb", source), target)
+
+
 def scenes(name: str, runs: Mapping[str, Path], sources: Sequence[str], target: str) -> None:
     """A claim's picture: test scenes, and what each run makes of them."""
     truth, shown = _scenes()
@@ -69,6 +77,11 @@ def made(folder: Path, sources: Sequence[str], target: str) -> list[Tensor]:
         return looks(translator.modality(target), unpack(translator.translate(x, given, wanted), modalities)[target])
 
     return kept(folder / f"{'+'.join(sources)}-to-{target}.png", draw)
+
+
+@cache
+def _measure() -> MeasureScenes:
+    return MeasureScenes(recipes.find("mix_and_match.streets").data.open("test"), Protocol())
 
 
 @cache
