@@ -56,8 +56,8 @@ def main() -> None:
         "mix_and_match_zero_pair", docs="mix_and_match.md",
         recipe=", ".join(dict.fromkeys(recipe for recipe, _ in ROWS.values())),
         paper=PAPER, scale=SCALE,
-        protocol=f"{PROTOCOL}; {OTHERS}; accuracy: of pixels; rmse (metres, the sky is at 100) and delta1: segmentation to depth; miou_rgb: "
-        "RGB to segmentation, the seen translation that the unseen one learns from; multimodal: RGB is given too; "
+        protocol=f"{PROTOCOL}; {OTHERS}; accuracy: of pixels; rmse (metres, the sky is at 100) and delta1: "
+        "segmentation to depth; miou_rgb: RGB to segmentation, the seen translation that the unseen one learns from; multimodal: RGB is given too; "
         "*_of_rgb: the code of depth (of the segmentation) alone, but with the pooling indices of the scene's RGB; "
         "*_none: with no side information instead of pooling indices, which the paper has not",
     )  # fmt: skip
