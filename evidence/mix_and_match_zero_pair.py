@@ -57,9 +57,9 @@ def main() -> None:
         recipe=", ".join(dict.fromkeys(recipe for recipe, _ in ROWS.values())),
         paper=PAPER, scale=SCALE,
         protocol=f"{PROTOCOL}; {OTHERS}; accuracy: of pixels; rmse (metres, the sky is at 100) and delta1: "
-        "segmentation to depth; miou_rgb: RGB to segmentation, the seen translation that the unseen one learns from; multimodal: RGB is given too; "
-        "*_of_rgb: the code of depth (of the segmentation) alone, but with the pooling indices of the scene's RGB; "
-        "*_none: with no side information instead of pooling indices, which the paper has not",
+        "segmentation to depth; miou_rgb: RGB to segmentation, the seen translation that the unseen one learns from; "
+        "multimodal: RGB is given too; *_of_rgb: the code of depth (of the segmentation) alone, but with the indices "
+        "of the scene's RGB; *_none: with no side information instead of pooling indices, which the paper has not",
     )  # fmt: skip
     for row, (_, several) in ROWS.items():
 
