@@ -51,6 +51,15 @@ def test_names_stand_over_their_columns():
     assert right.convert("L").getextrema()[0] < 128
 
 
+def test_long_names_take_several_lines():
+    rows = [[_flat(0.0), _flat(0.0)]]
+    picture = grid(rows, ["red", "black_and_white"])
+    top = TOP + 12
+    assert picture.height == top + GAP + CELL + GAP
+    lower = [picture.crop((x, TOP, x + CELL, top)).convert("L") for x in (GAP, GAP + CELL + GAP)]
+    assert [part.getextrema()[0] < 128 for part in lower] == [False, True]
+
+
 def test_pixels_are_enlarged_not_blurred():
     image = torch.tensor([[[-1.0, 1.0], [1.0, -1.0]]])
     picture = grid([[image]], cell=8).crop((GAP, GAP, GAP + 8, GAP + 8)).convert("L")

@@ -1,6 +1,7 @@
 """Pictures of what a translator does: inputs beside their translations, and the masks."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +15,13 @@ from dragoman.inference.translator import Translator
 
 def grid(rows: Sequence[Sequence[Tensor | None]], header: Sequence[str] = (), cell: int = 64) -> Image.Image:
     """One picture of images [C, H, W] in [-1, 1]: a row of cells (None is blank) per sequence, a name over each."""
-    gap, top = 2, 14 if header else 0
+    titles = [wrap(name.replace("_", " "), cell // 6) for name in header]
+    gap, top = 2, 2 + 12 * max(map(len, titles), default=0) if header else 0
     width, height = max(map(len, rows)) * (cell + gap) + gap, len(rows) * (cell + gap) + gap + top
     canvas = Image.new("RGB", (width, height), (255, 255, 255))
     draw = ImageDraw.Draw(canvas)
-    for column, name in enumerate(header):
-        draw.text((gap + column * (cell + gap), 1), name[: cell // 6], fill=(0, 0, 0))
+    for column, words in enumerate(titles):
+        draw.text((gap + column * (cell + gap), 1), "\n".join(words), fill=(0, 0, 0), spacing=1)
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
             if image is None:
