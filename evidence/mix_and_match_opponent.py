@@ -1,6 +1,6 @@
 """Mix-and-match networks, Table 4.1 of the thesis: colour images from opponent channels.
 
-Run: .venv/bin/python evidence/mix_and_match_opponent.py (about an hour on two cores; resumes when stopped).
+Run: .venv/bin/python evidence/mix_and_match_opponent.py (a quarter of an hour on one core; resumes when stopped).
 """
 
 from pathlib import Path
