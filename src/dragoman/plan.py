@@ -8,8 +8,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from dragoman.engine.fit import Run, fit
-from dragoman.engine.method import at
+from dragoman.engine.fit import Run, StreamOf, fit
+from dragoman.engine.method import Method, at
 from dragoman.engine.runtime import Runtime
 from dragoman.run import AnyExperiment, build, open_data, streams
 
@@ -59,14 +59,8 @@ def plan(experiment: AnyExperiment) -> Plan:
     method = build(experiment, data)
     runtime = Runtime.start(experiment.train.device)
     stream, _ = streams(experiment, data, runtime)
-    settings, clock = experiment.train, _Clock()
-    stages = [stage for stage in method.stages(settings.steps) if stage.steps]
-    few = [replace(stage, steps=2 * max(phase.every for phase in stage.phases)) for stage in stages]
-    run = fit(
-        method, stream, steps=settings.steps, stages=few, seed=settings.seed, runtime=runtime, hooks=[clock],
-        ema_decay=settings.ema_decay, precision=settings.precision,
-    )  # fmt: skip
-    seconds = sum(stage.steps * clock.per_step(number) for number, stage in enumerate(stages))
+    run, seconds = tried(experiment, method, stream, runtime)
+    settings = experiment.train
     return Plan(
         recipe=experiment.recipe,
         paper=method.paper,
@@ -74,7 +68,7 @@ def plan(experiment: AnyExperiment) -> Plan:
         phases=[
             PhasePlan(stage.name, phase.name, list(phase.updates), phase.every, phase.repeat,
                       {name: at(weight, 0) for name, weight in phase.weights.items()})
-            for stage in stages for phase in stage.phases
+            for stage in method.stages(settings.steps) if stage.steps for phase in stage.phases
         ],
         images=len(data),
         domains=data.task.domains,
@@ -82,10 +76,22 @@ def plan(experiment: AnyExperiment) -> Plan:
         batch_size=settings.batch_size,
         seconds_per_step=seconds / settings.steps,
         hours=seconds / 3600,
-        memory_gib=_peak_gib(runtime),
+        memory_gib=peak_gib(runtime),
         less=less(experiment),
         precision=run.precision_note,
     )  # fmt: skip
+
+
+def tried(experiment: AnyExperiment, method: Method, stream: StreamOf, runtime: Runtime) -> tuple[Run, float]:
+    """A run of two updates, at least, by every phase of every stage; also the seconds that a whole one would take."""
+    settings, clock = experiment.train, _Clock()
+    stages = [stage for stage in method.stages(settings.steps) if stage.steps]
+    few = [replace(stage, steps=2 * max(phase.every for phase in stage.phases)) for stage in stages]
+    run = fit(
+        method, stream, steps=settings.steps, stages=few, seed=settings.seed, runtime=runtime, hooks=[clock],
+        ema_decay=settings.ema_decay, precision=settings.precision,
+    )  # fmt: skip
+    return run, sum(stage.steps * clock.per_step(number) for number, stage in enumerate(stages))
 
 
 def less(experiment: AnyExperiment) -> str:
@@ -135,7 +141,7 @@ class _Clock:
         return (self.times[end] - self.times[half]) / (end - half)
 
 
-def _peak_gib(runtime: Runtime) -> float:
+def peak_gib(runtime: Runtime) -> float:
     """Most memory the run has held, on its GPU or in its process."""
     if runtime.device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30

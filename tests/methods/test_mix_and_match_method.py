@@ -39,9 +39,9 @@ def parts(task: Task, b: Batch) -> list[dict[str, torch.Tensor]]:
 def test_defaults_are_the_published_values():
     assert MixAndMatchConfig().model_dump() == {
         "network": "segnet", "width": 64, "blocks": VGG16, "resblocks": 6, "d_layers": 4, "side": "indices",
-        "start": "vgg16", "autoencoders": True, "w_auto": None, "noise": 0.5, "w_l2": (1, 100), "w_gan": (1, 10),
-        "w_depth": 10, "w_seg": 100, "w_latent": 10, "w_pseudo": 100, "latent_poolings": 1,
-        "alpha": 0.2, "cascade": False, "lr": 2e-4, "lr_pseudo": 2e-5,
+        "start": "vgg16", "autoencoders": True, "w_auto": None, "noise": 0.5, "noise_of": "all", "w_l2": (1, 100),
+        "w_gan": (1, 10), "w_depth": 10, "depth_loss": "berhu", "w_seg": 100, "w_latent": 10,
+        "w_pseudo": 100, "latent_poolings": 1, "alpha": 0.2, "cascade": False, "lr": 2e-4, "lr_pseudo": 2e-5,
         "betas": (0.5, 0.999),
     }  # fmt: skip
 
@@ -192,10 +192,39 @@ def test_noise_is_on_the_codes_of_the_later_stages_only():
     one = method.g_losses(batch(), aligned=True, pseudo=False)
     other = method.g_losses(batch(), aligned=True, pseudo=False)
     assert one["ce"] != other["ce"] and one["latent"] == other["latent"]
+    one, other = (method.d_losses(batch(), aligned=True)["gan"] for _ in range(2))
+    assert one != other
+    assert method.d_losses(batch(), aligned=False) == method.d_losses(batch(), aligned=False)
+
+
+def test_noise_of_the_published_code():
+    """Its absolute value, on the codes of RGB alone."""
+    method = small(noise_of="rgb").eval()
+    h = torch.ones(2, 8, 40, 40)
+    levels = {(0, name): ([h], ["side"]) for name in ("rgb", "depth")}
+    found = method._noisy(levels, aligned=True)
+    added = found[0, "rgb"][0] - h
+    assert found[0, "depth"][0] is h and added.min() >= 0
+    assert abs(added.square().mean().sqrt() - 0.5) < 0.02
+    assert method._noisy(levels, aligned=False)[0, "rgb"][0] is h
+
+
+def test_l1_for_depth_as_in_the_published_code():
+    method, b = small(FOUR, depth_loss="l1", noise=0).eval(), batch(FOUR)
+    losses = method.g_losses(b, aligned=False, pseudo=False)
+    assert losses.keys() == {"l2", "l1", "ce", "gan"}
+    (_, triple), f, g = parts(FOUR, b), encoders(method), method.G
+    expected = 0
+    for source, target in permutations(("rgb", "depth", "nir"), 2):
+        if target != "rgb":
+            apart = (g[target](f[source](triple[source])) - triple[target]).abs()
+            expected += apart[triple[target] > -1].mean() if target == "depth" else apart.mean()
+    torch.testing.assert_close(losses["l1"], expected)
+    assert [stage.phases[1].weights["l1"] for stage in method.stages(10)] == [10] * 3
 
 
 def test_pseudo_pairs_train_the_unseen_translation_only():
-    """The target's own path through RGB's encoder gets no gradient (4.5.2)."""
+    """The target's own path through RGB's encoder gets no gradient (4.5.2), batch statistics aside."""
     method = small(noise=0).eval()
     loss = method.g_losses(batch(), aligned=True, pseudo=True)["pseudo"]
 
@@ -345,7 +374,7 @@ def test_the_core_mixes_and_matches():
 
 @pytest.mark.parametrize("side", ["indices", "skip"])
 def test_as_a_cascade_unseen_translations_go_through_images(side):
-    """Table 4.4, "D -> R -> S"; the training is that of the same networks without it."""
+    """Table 4.4, "D -> R -> S"; what is trained first is what is trained without it."""
     method, plain = (small(side=side, w_pseudo=0, cascade=cascade).eval() for cascade in (True, False))
     core = method.translator(dict(method.named_children())).eval()
     x = torch.rand(2, 7, 16, 16, generator=torch.Generator().manual_seed(1))

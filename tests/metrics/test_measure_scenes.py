@@ -181,9 +181,10 @@ def test_how_modalities_look():
 def test_a_picture_of_scenes():
     images = torch.stack([TEST.load(n) for n in range(2)])
     picture = scenes(MODEL, images, torch.tensor([[1.0, 1, 1], [1, 0, 1]]))
-    columns, rows = 3 + 6, 2
-    assert picture.size == (columns * 66 + 2, rows * 66 + 2 + 14)
-    cell = [picture.crop((2 + 66 * x, 16 + 66 * y, 66 + 66 * x, 80 + 66 * y)) for y in range(2) for x in range(9)]
+    columns, rows, top = 3 + 6, 2, 28  # names take two lines
+    assert picture.size == (columns * 66 + 2, rows * 66 + top)
+    corners = [(2 + 66 * x, top + 66 * y) for y in range(rows) for x in range(columns)]
+    cell = [picture.crop((x, y, x + 64, y + 64)) for x, y in corners]
     assert len(cell[0].getcolors(5000)) > 50
     assert cell[4].getcolors() == [(64 * 64, TASK.modalities[2].palette[ROAD])]  # rgb to segmentation
     for blank in (10, 14, 15):  # of the second scene: its depth, and what would be made of it

@@ -1,5 +1,7 @@
 """Recipes: each builds, survives JSON, and the ablations differ from the full model in what the thesis varies."""
 
+from itertools import chain
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -22,14 +24,15 @@ KINDS = {"faces": Faces, "streets": Streets | StreetsModalities, "opponents": Op
 
 def _build(name: str) -> Method:
     """The recipe's networks, without memory: where a folder decides, of four domains, or two if there can be no more,
-    or three modalities."""
+    or three or four modalities."""
     experiment, method = recipes.find(name), methods.find(name.partition(".")[0])
     data = experiment.data
     task = Task(domains=("a", "b") if method.by_domain else ("a", "b", "c", "d"), size=data.size)
     if method.generates:
         task = getattr(data, "task", Task(domains=("images",), size=data.size))
     elif isinstance(data, ModalFolder):
-        task = StreetsModalities(size=data.size).task
+        known = "mix_and_match.streets_four" if "nir" in {*chain(*data.seen or ())} else "mix_and_match.streets"
+        task = recipes.find(known).data.task.model_copy(update={"size": data.size})
     elif hasattr(data, "task"):
         task = data.task
     with torch.device("meta"):

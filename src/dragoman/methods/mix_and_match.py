@@ -65,12 +65,16 @@ class MixAndMatchConfig(Config):
     code has 10."""
     noise: float = Field(0.5, ge=0)
     """Standard deviation of the noise on the latent codes; 0 leaves it out (Table 4.3)."""
+    noise_of: Literal["all", "rgb"] = "all"
+    """Whose codes have noise: those of all encoders, or RGB's alone, its absolute value, as in the published code."""
     w_l2: tuple[float, float] = (1, 100)
     """lambda_R lambda_L2, of Eqs. 4.1 to 4.3: in the first stage, then."""
     w_gan: tuple[float, float] = (1, 10)
     """lambda_R: in the first stage, then."""
     w_depth: float = Field(10, ge=0)
     """lambda_D, of Eqs. 4.4 and 4.5; of near infrared too."""
+    depth_loss: Literal["berhu", "l1"] = "berhu"
+    """The distance of these: Eq. 4.6, or what is left of it in the published code."""
     w_seg: float = Field(100, ge=0)
     """lambda_S, of Eqs. 4.7 and 4.8."""
     w_latent: float = Field(10, ge=0)
@@ -84,7 +88,7 @@ class MixAndMatchConfig(Config):
     """Weight of the modalities beside the anchor where several are given (4.6.2)."""
     cascade: bool = False
     """Whether an unseen translation is a chain of seen ones, through images, instead of an unseen pair of networks
-    (Table 4.4, "D -> R -> S")."""
+    (Table 4.4, "D -> R -> S"). The RGB encoder is then not frozen."""
     lr: float = Field(2e-4, gt=0)
     """Learning rate."""
     lr_pseudo: float = Field(2e-5, gt=0)
@@ -167,7 +171,7 @@ class MixAndMatch(Method):
         """Which distance a modality's predictions are measured by (4.4.3, A.3.3)."""
         if modality.kind == "segmentation":
             return "ce"
-        return "l2" if modality.channels == 3 or self.config.network == "resnet" else "berhu"
+        return "l2" if modality.channels == 3 or self.config.network == "resnet" else self.config.depth_loss
 
     def routes(self, autoencoders: bool) -> list[Route]:
         """Every translation within every seen set, with autoencoders also of each modality to itself."""
@@ -176,9 +180,10 @@ class MixAndMatch(Method):
         return [(s, source, target) for s, (source, target) in [*within, *own]]
 
     def pseudo(self) -> dict[Route, Route]:
-        """Every unseen translation of a seen set's rows -> the seen one of the same rows that makes its target (4.5.2).
+        """Unseen translations of a seen set's rows -> the seen one of the same rows that makes their target (4.5.2).
 
-        The target comes from RGB where RGB has been seen with it, else from the first modality that has.
+        That is one from RGB where RGB has been seen with the target, else from the first modality that has; without
+        any in the set, what only a longer chain leads to, there is no pseudo-pair.
         """
         found: dict[Route, Route] = {}
         for s, names in enumerate(self.task.seen):
@@ -223,8 +228,13 @@ class MixAndMatch(Method):
 
     def _noisy(self, found: Levels, aligned: bool) -> Codes:
         """The codes, later with Gaussian noise on the output of every encoder (4.3.2)."""
-        std = self.config.noise if aligned else 0
-        return {key: (h + std * normal_like(h) if std else h, side) for key, ((*_, h), side) in found.items()}
+        c, noisy = self.config, dict[tuple[int, str], Code]()
+        for key, ((*_, h), side) in found.items():
+            if aligned and c.noise and (c.noise_of == "all" or key[1] == self.colour):
+                noise = c.noise * normal_like(h)
+                h = h + (noise if c.noise_of == "all" else noise.abs())
+            noisy[key] = h, side
+        return noisy
 
     def d_losses(self, batch: Batch, aligned: bool) -> Losses:
         """The discriminator's part of L_GAN, on the RGB images of all sets and all translations to RGB."""
@@ -288,8 +298,8 @@ class MixAndMatch(Method):
         """The seen translations; alignment, with the RGB encoder frozen; pseudo-pairs. As 2 to 2 to 1 (4.6.1).
 
         Where there are no pseudo-pairs the last stage goes on as before at its own learning rate, so that what they
-        change is not what a smaller rate changes. As a cascade nothing is aligned, and the RGB encoder learns to the
-        end.
+        change is not what a smaller rate changes. As a cascade, for which nothing has to be aligned, the RGB encoder
+        learns to the end.
         """
         c, pseudo = self.config, self.config.w_pseudo > 0 and bool(self.pseudo())
         span = steps * 2 // 5
@@ -302,7 +312,7 @@ class MixAndMatch(Method):
 
     def _phases(self, aligned: bool, pseudo: bool, lr: float) -> list[Phase]:
         c = self.config
-        of_kind = {"l2": c.w_l2[aligned], "ce": c.w_seg, "berhu": c.w_depth}
+        of_kind = {"l2": c.w_l2[aligned], "ce": c.w_seg, c.depth_loss: c.w_depth}
         weights: dict[str, float] = {self.term(m): of_kind[self.term(m)] for m in self.modalities.values()}
         if self.colour:
             weights["gan"] = c.w_gan[aligned]

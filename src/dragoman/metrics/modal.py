@@ -116,10 +116,11 @@ class MeasureScenes:
             y = translator.translate(x, given.expand(len(x), -1), wanted.expand(len(x), -1))
             made.append(unpack(y, modalities)[target])
             true.append(truth[target])
-            latents.append([translator.latent(name, truth[name]) for name in (*sources, target)])
+            if len(sources) == 1:
+                latents.append([translator.latent(name, truth[name]) for name in (*sources, target)])
         measure = {"segmentation": _segmentation, "depth": _depth, "image": _image}[wanted_one.kind]
         found = measure(wanted_one, torch.cat(made), torch.cat(true))
-        return found | _alignment(latents) if found and len(sources) == 1 else found
+        return found | _alignment(latents) if found and latents else found
 
     def _cost(self, translator: ModalTranslator) -> Any:
         """Of translating one modality of one scene to another."""

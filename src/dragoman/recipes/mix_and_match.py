@@ -59,7 +59,7 @@ def opponents() -> OnOpponents:
     """Table 4.1 on your own folder of colour images (--data.root DIR), 64 x 64, also on a CPU."""
     method = MixAndMatchConfig(
         network="resnet", width=16, blocks=(1, 1), resblocks=3, d_layers=3, start="random", lr=1e-3, lr_pseudo=2e-4,
-        w_latent=0.3, noise=0.1,  # no indices pass by the code, and much of either leaves little in it
+        w_latent=0.3, noise=0.1,  # more of both, and codes vanish in the noise before anything is learnt
     )  # fmt: skip
     return OnOpponents(
         recipe="mix_and_match.opponents", method=method, data=Opponents(size=64, load_size=72),
