@@ -1,16 +1,18 @@
 """Every recipe of a published setting takes training steps at its full size: do losses stay finite, does all learn?
 
 Run: .venv/bin/python evidence/paper_steps.py [RECIPE ...] (two hours on one core; resumes when stopped; only recipes
-named on the command line are computed, and the table is written when all are there). The images are noise and no
-published weights are loaded, so nothing is needed but memory: 24 GiB.
+named on the command line are computed, and the table is written when all are there). Images are noise and all weights
+random, those of VGG19 too, so nothing is needed but memory: 24 GiB.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from itertools import repeat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from claim import Claim, Values
@@ -23,7 +25,8 @@ from dragoman.data.modal import ModalFolder
 from dragoman.data.modality import Modality, ordered, pack
 from dragoman.engine.method import Method
 from dragoman.engine.runtime import Runtime
-from dragoman.nets.gan import RANDOM
+from dragoman.nets.frozen import PUBLISHED as NETWORKS
+from dragoman.nets.frozen import build
 from dragoman.plan import peak_gib, tried
 from dragoman.run import AnyExperiment
 
@@ -35,8 +38,6 @@ FEWER = {
 """Rows of a batch, where those of the recipe take more memory than that."""
 DOMAINS = {"transfer_gan.paper_conditional": 10, "transfer_gan.paper_biggan": 1000}
 """How many, where the folder decides and it is not two, or five attributes."""
-WITHOUT = {"sources": (RANDOM,), "vgg": "random"}
-"""Settings of methods in place of what has to be trained or fetched first."""
 MODALITIES = {
     "rgb": Modality(name="rgb"), "depth": Modality(name="depth", kind="depth", furthest=10),
     "depth_gray": Modality(name="depth_gray", channels=1), "nir": Modality(name="nir", channels=1),
@@ -51,7 +52,7 @@ def main() -> None:
         protocol="two updates, at least, by every phase of every stage, on noise, with random weights; rows: of a "
         "batch, fewer than published where memory asks for it (FEWER in the script); parameters: of all networks; "
         "moved: share of the trained networks whose weights changed; seconds: a step, on average over the stages, one "
-        "thread; memory_gib: most that the process held; where losses ask for a fixed VGG19 it is the small one",
+        "thread; memory_gib: most that the process held",
     )  # fmt: skip
     for recipe in PUBLISHED:
         if sys.argv[1:] == [recipe] or claim.has(recipe):
@@ -67,8 +68,6 @@ def main() -> None:
 def measured(recipe: str, _: Path) -> Values:
     """A recipe's steps; losses or gradients that are not finite end them with an error."""
     experiment = recipes.find(recipe)
-    without = {name: value for name, value in WITHOUT.items() if name in type(experiment.method).model_fields}
-    experiment = experiment.model_copy(update={"method": experiment.method.model_copy(update=without)})
     kind = methods.find(recipe.partition(".")[0])
     torch.manual_seed(0)
     task = task_of(experiment, kind)
@@ -79,7 +78,12 @@ def measured(recipe: str, _: Path) -> Values:
         return repeat(noise(task, rows))
 
     runtime = Runtime.start()
-    _, seconds = tried(experiment, built, stream, runtime)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / NETWORKS["vgg19"].items[0].name
+        file.parent.mkdir()
+        torch.save(build("vgg19").state_dict(), file)
+        os.environ["DRAGOMAN_DATA"] = folder
+        _, seconds = tried(experiment, built, stream, runtime)
     moved = [before[name] != after for name, after in weights(built).items() if name not in built.frozen]
     return {
         "rows": rows, "parameters": sum(p.numel() for p in built.parameters()), "moved": sum(moved) / len(moved),
