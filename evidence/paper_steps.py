@@ -51,8 +51,7 @@ def main() -> None:
         "paper_steps", docs="evidence.md", recipe="every recipe named paper", paper={}, scale="published sizes",
         protocol="two updates, at least, by every phase of every stage, on noise, with random weights; rows: of a "
         "batch, fewer than published where memory asks for it (FEWER in the script); parameters: of all networks; "
-        "moved: share of the trained networks whose weights changed; seconds: a step, on average over the stages, one "
-        "thread; memory_gib: most that the process held",
+        "moved: share of the trained networks whose weights changed; memory_gib: most that the process held",
     )  # fmt: skip
     for recipe in PUBLISHED:
         if sys.argv[1:] == [recipe] or claim.has(recipe):
@@ -83,11 +82,11 @@ def measured(recipe: str, _: Path) -> Values:
         file.parent.mkdir()
         torch.save(build("vgg19").state_dict(), file)
         os.environ["DRAGOMAN_DATA"] = folder
-        _, seconds = tried(experiment, built, stream, runtime)
+        tried(experiment, built, stream, runtime)
     moved = [before[name] != after for name, after in weights(built).items() if name not in built.frozen]
     return {
         "rows": rows, "parameters": sum(p.numel() for p in built.parameters()), "moved": sum(moved) / len(moved),
-        "seconds": seconds / experiment.train.steps, "memory_gib": peak_gib(runtime),
+        "memory_gib": peak_gib(runtime),
     }  # fmt: skip
 
 
