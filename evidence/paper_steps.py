@@ -49,8 +49,8 @@ def main() -> None:
     """Measure every recipe, each in a process of its own, whose memory that is."""
     claim = Claim(
         "paper_steps", docs="evidence.md", recipe="every recipe named paper", paper={}, scale="published sizes",
-        protocol="two updates, at least, by every phase of every stage, on noise, with random weights; rows: of a "
-        "batch, fewer than published where memory asks for it (FEWER in the script); parameters: of all networks; "
+        protocol="two updates, at least, by every phase of every stage, on noise, with random weights, in fp32; rows: "
+        "of a batch, fewer than published where memory asks for it (FEWER in the script); parameters: of all networks; "
         "moved: share of the trained networks whose weights changed; memory_gib: most that the process held",
     )  # fmt: skip
     for recipe in PUBLISHED:
@@ -67,6 +67,7 @@ def main() -> None:
 def measured(recipe: str, _: Path) -> Values:
     """A recipe's steps; losses or gradients that are not finite end them with an error."""
     experiment = recipes.find(recipe)
+    experiment = experiment.model_copy(update={"train": experiment.train.model_copy(update={"precision": "fp32"})})
     kind = methods.find(recipe.partition(".")[0])
     torch.manual_seed(0)
     task = task_of(experiment, kind)
