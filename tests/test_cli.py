@@ -325,16 +325,25 @@ def test_rank_sources(
     for number in range(60):
         path = tmp_path / "target" / f"{number}.png"
         noise(path, 32, 32).convert("L").save(path)
-    words = ["rank-sources", tmp_path / "target", generator, "--n", 60, "--json"]
-    assert call(*words) == 2
+    quick = ("--evaluate.classifier-steps", 2, "--quiet")
+    assert call("train", "transfer_gan.tiny", "--train.seed", 1, "--out", tmp_path / "other", *quick) == 0
+    both, few = [generator, tmp_path / "other" / "model"], ["--n", 60, "--json"]
+    words = ["rank-sources", tmp_path / "target"]
+    assert call(*words, *both, *few) == 2
     assert "ranking needs the weights of squeezenet" in capsys.readouterr().err
+    assert call(*words) == 2
+    assert "nothing to rank" in capsys.readouterr().err
     (tmp_path / "weights").mkdir()
     state = {k: v.contiguous() for k, v in build("squeezenet").state_dict().items()}
     save_file(state, tmp_path / PUBLISHED["squeezenet"].items[0].name)
-    assert call(*words) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert list(found) == [str(generator)] and found[str(generator)] > 0
-    assert call(*words[:-1]) == 0
+    found = []
+    for models in (both, both[::-1]):
+        capsys.readouterr()
+        assert call(*words, *models, *few) == 0
+        found.append(list(json.loads(capsys.readouterr().out).items()))
+    (near, less), (far, more) = found[0]
+    assert {near, far} == set(map(str, both)) and 0 < less < more and found[1] == found[0]
+    assert call(*words, generator, *few[:2]) == 0
     assert "distance to" in capsys.readouterr().out
 
 

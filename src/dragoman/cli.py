@@ -339,7 +339,8 @@ def rank_sources(
 ) -> None:
     """Order pretrained generators by the Frechet distance of their images to those of a target folder (Table 2.5).
 
-    The nearest is the one to transfer from first; it is a rough guide (thesis 2.3.7).
+    The nearest is the one to transfer from first; it is a rough guide (thesis 2.3.7), and the rougher the fewer target
+    images there are: of less than some hundred, the distance favours sources that vary little.
 
     Args:
         target: A folder of images.
@@ -354,6 +355,8 @@ def rank_sources(
     from dragoman.metrics.generation import rank
     from dragoman.metrics.protocol import Protocol
 
+    if not models:
+        raise UserError(f"nothing to rank for {target}; name at least one MODEL")
     samplers = {str(model): dragoman.load_sampler(model) for model in models}
     task = next(iter(samplers.values())).task
     data = Images(root=target, size=task.size, channels=task.channels).open("train")

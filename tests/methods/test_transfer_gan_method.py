@@ -1,5 +1,7 @@
 """TransferGAN against thesis chapter 2: Eqs. 2.3 to 2.8, the four configurations, conditional transfer."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -37,8 +39,26 @@ def test_defaults_are_the_published_values():
         "transfer": "both", "n_critic": 5, "w_gp": 10, "w_cls_d": 1, "w_cls_g": 1, "lr": 1e-4, "lr_d": None,
         "betas": (0.0, 0.9),
     }  # fmt: skip
-    paper = recipes.paper()
-    assert (paper.data.size, paper.train.batch_size, paper.train.steps / paper.method.n_critic) == (64, 64, 40_000)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size", "batch_size", "updates", "lr", "lr_d", "betas"),
+    [
+        (recipes.paper(), 64, 64, 40_000, 1e-4, 1e-4, (0, 0.9)),
+        (recipes.paper_conditional(), 64, 64, 25_000, 1e-4, 1e-4, (0, 0.9)),
+        (recipes.paper_sngan(), 128, 64, 450_000, 2e-4, 2e-4, (0, 0.9)),
+        (recipes.paper_biggan(), 128, 2048, 200_000, 5e-5, 2e-4, (0, 0.999)),
+    ],
+)
+def test_published_settings(recipe, size, batch_size, updates, lr, lr_d, betas):
+    """Of the recipes, and as the optimizers take them; updates are G's."""
+    assert (recipe.data.size, recipe.train.batch_size) == (size, batch_size)
+    assert recipe.train.steps / recipe.method.n_critic == updates
+    c = recipe.method
+    found = small(lr=c.lr, lr_d=c.lr_d, betas=c.betas).optimizers()
+    assert {name: (o.defaults["lr"], o.defaults["betas"]) for name, o in found.items()} == {
+        "G": (lr, betas), "D": (lr_d, betas),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("task", [ONE, THREE])
@@ -92,7 +112,7 @@ def equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
 
 @pytest.mark.parametrize(("transfer", "g", "d"), [("both", 1, 1), ("generator", 1, 0), ("discriminator", 0, 1)])
 def test_the_configurations_of_table_2_1(transfer, g, d):
-    source, target = small(seed=1), small(seed=2, transfer=transfer)
+    source, target = small(seed=1), small(seed=2, transfer=transfer, source=Path("here"))
     target.adopt([source])
     assert (equal(target.G, source.G), equal(target.D, source.D)) == (g, d)
 
@@ -120,6 +140,9 @@ def test_a_source_that_does_not_fit_is_refused():
         small().adopt([TransferGAN(TransferGANConfig(gan=GANConfig(width=4, z_dim=6)), Task(domains=("x",), size=64))])
     with pytest.raises(ValueError, match="the source has 3 domains, these data 1; take an unconditional source"):
         small().adopt([small(THREE)])
+    TransferGANConfig(transfer="generator", source=Path("here"))
+    with pytest.raises(ValueError, match=r"transfer generator needs a source; add --method.source DIR"):
+        TransferGANConfig(transfer="generator")
     with pytest.raises(ValueError, match="needs domains, got attributes"):
         TransferGAN(TransferGANConfig(), Task(domains=("a", "b"), exclusive=False, size=64))
 
@@ -148,6 +171,15 @@ def test_statistics_are_settled_so_that_an_image_is_the_same_in_any_batch():
     method.settle(nets)  # the same noise every time
     after = [norm.mean for norm in method.G.modules() if hasattr(norm, "count")]
     torch.testing.assert_close(after, before)
+
+
+def test_statistics_are_of_all_domains():
+    """Also of more than there are in a batch of noise."""
+    method = small(Task(domains=tuple(map(str, range(100))), size=32)).eval()
+    seen = []
+    method.G.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
+    method.settle(dict(method.named_children()))
+    assert torch.cat(seen).any(0).all()
 
 
 @pytest.mark.parametrize("task", [ONE, THREE])

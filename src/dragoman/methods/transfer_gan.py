@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -45,6 +45,12 @@ class TransferGANConfig(Config):
     """Of D, where it is another."""
     betas: tuple[float, float] = (0.0, 0.9)
     """Of Adam."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TransferGANConfig":
+        if self.transfer != "both" and self.source is None:
+            raise ValueError(f"transfer {self.transfer} needs a source; add --method.source DIR")
+        return self
 
 
 class TransferGAN(Method):
@@ -154,8 +160,8 @@ class TransferGAN(Method):
         device, codes = next(nets["G"].parameters()).device, torch.eye(len(self.task.domains))
         batches = [
             (torch.randn(BATCH, self.config.gan.z_dim, generator=random).to(device),
-             codes[torch.arange(BATCH) % len(codes)].to(device))
-            for _ in range(BATCHES)
+             codes[torch.arange(first, first + BATCH) % len(codes)].to(device))
+            for first in range(0, BATCHES * BATCH, BATCH)
         ]  # fmt: skip
         collect_statistics(nets["G"], batches)
 

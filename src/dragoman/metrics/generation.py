@@ -137,7 +137,8 @@ def rank(samplers: dict[str, Sampler], target: Dataset, protocol: Protocol) -> l
     measure = extractor(protocol.features)
     real = collect(target, protocol.reference, protocol.seed).images
     if len(real) < protocol.least:
-        raise UserError(f"ranking needs at least {protocol.least} target images, got {len(real)}")
+        raise UserError(f"ranking needs at least {protocol.least} target images, got {len(real)} "
+                        "(no more than --n are taken)")  # fmt: skip
     theirs, found = measure(real), []
     seeds = list(range(protocol.seed, protocol.seed + protocol.inputs))
     for name, sampler in samplers.items():

@@ -97,7 +97,8 @@ def judge(D: nn.Module, config: GANConfig, x: Tensor, c: Tensor | None = None) -
 
 def need_like(source: GANConfig, theirs: Task, gan: GANConfig, task: Task) -> None:
     """Raise ValueError unless a source and its images are like those of a target."""
-    skipped = set() if classes(theirs) else {"condition"}  # an unconditional GAN has none yet
+    told = classes(theirs) and gan.network == "wgan_resnet"  # an unconditional GAN has no condition yet
+    skipped = set() if told else {"condition"}
     for name in set(GANConfig.model_fields) - skipped:
         if (own := getattr(source, name)) != (wanted := getattr(gan, name)):
             flag = f"--method.gan.{name.replace('_', '-')}"
