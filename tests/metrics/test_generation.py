@@ -10,6 +10,7 @@ from dragoman.errors import UserError
 from dragoman.inference.sampler import GeneratorCore, Sampler
 from dragoman.metrics import extractor
 from dragoman.metrics.features import Kept
+from dragoman.metrics.frechet import frechet_distance
 from dragoman.metrics.generation import MeasureSamples, rank
 from dragoman.metrics.protocol import Protocol
 from dragoman.nets.frozen import PUBLISHED, build
@@ -81,13 +82,23 @@ def test_the_result_says_how_it_was_measured(measure):
     assert result["metrics"]["fd_classifier"] == pytest.approx(mean)
 
 
+def test_all_domains_together(measure):
+    """What a shift of the domains changes is each one's distance, not that of all."""
+    made = [measure(Sampler(Memory(TEST, shift), TEST.task), kept := Kept(80)) for shift in (0, 1)]
+    right, wrong = (one["metrics"] for one in made)
+    real, fake = (torch.cat([side[domain] for domain in TEST.task.domains]) for side in (kept.real, kept.translated))
+    assert wrong["fd_classifier_all"] == pytest.approx(frechet_distance(fake, real), rel=1e-4)
+    assert wrong["fd_classifier_all"] == pytest.approx(right["fd_classifier_all"], rel=0.2)
+    assert wrong["fd_classifier_all"] < 0.2 * wrong["fd_classifier"]
+
+
 def test_one_domain_is_told_apart_by_its_content_or_not_at_all():
     task, images = Task(domains=("digits",), size=16), TEST.images[:200]
     labels, digits = torch.ones(200, 1), TEST.attributes["digit"][:200]
     data = Arrays(task, images, labels, {"digit": digits})
     result = MeasureSamples(data, data, PROTOCOL)(Sampler(Memory(data), task))
     assert {"fd_classifier", "kmmd", "mean_variance", "nearest_train"} <= set(result["metrics"])
-    assert "classifier_error" not in result["metrics"]
+    assert not {"classifier_error", "fd_classifier_all"} & set(result["metrics"])
     plain = Arrays(task, images, labels, {})
     result = MeasureSamples(plain, plain, PROTOCOL)(Sampler(Memory(plain), task))
     assert "fd_classifier" not in result["metrics"] and "mean_variance" in result["metrics"]

@@ -1,5 +1,6 @@
 """Measuring a generator: its images against real ones, as sets and one by one (thesis 2.3.2, 3.4, A.2.2)."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -72,9 +73,13 @@ class MeasureSamples:
             As `Measure`: metrics, per_domain, protocol, n, n_per_domain, left_out, model.
         """
         per_domain, seeds = {}, list(range(self.protocol.seed, self.protocol.seed + self.protocol.inputs))
+        pairs: list[tuple[Tensor, Tensor]] = []
         for number, domain in enumerate(self.task.domains):
             codes = torch.eye(len(self.task.domains))[number].expand(len(seeds), -1)
-            per_domain[domain] = self._values(number, sampler.generate(codes, seeds), kept)
+            images = sampler.generate(codes, seeds)
+            pair = self._features(number, images, kept)
+            per_domain[domain] = self._distances(pair) | self._values(number, images)
+            pairs += pair
         names = list(dict.fromkeys(name for values in per_domain.values() for name in values))
         found = {name: [values[name] for values in per_domain.values() if name in values] for name in names}
         code = torch.eye(len(self.task.domains))[:1].to(sampler.device)
@@ -83,7 +88,7 @@ class MeasureSamples:
         if kept is not None:
             kept.text = f"{text}; real images: {self.protocol.split} split"
         return {
-            "metrics": {name: sum(values) / len(values) for name, values in found.items()},
+            "metrics": {name: sum(values) / len(values) for name, values in found.items()} | self._all(pairs),
             "per_domain": per_domain,
             "protocol": f"{len(seeds)} images of each domain (seeds from {seeds[0]}), against the real images of the "
             f"{self.protocol.split} split, at most {self.protocol.reference}; distances: {text or 'none'}",
@@ -93,17 +98,42 @@ class MeasureSamples:
             "model": asdict(footprint(sampler.core, noise, code)),
         }
 
-    def _values(self, number: int, images: Tensor, kept: Kept | None) -> Values:
-        """The numbers of one domain's images."""
+    def _features(self, number: int, images: Tensor, kept: Kept | None) -> list[tuple[Tensor, Tensor]]:
+        """Of one domain's images and real ones, unless there are none to be had."""
+        real = self.real(number)[: self.protocol.reference]
+        if isinstance(self.extractor, str) or not len(real):
+            return []
+        ours, theirs = self.extractor(images), self.extractor(real)
+        if kept is not None and min(len(ours), len(theirs)) >= self.protocol.least:
+            domain = self.task.domains[number]
+            kept.real[domain], kept.translated[domain] = theirs[: kept.most].clone(), ours[: kept.most].clone()
+        return [(ours, theirs)]
+
+    def _distances(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Values:
+        """Between sets, if they are large enough."""
+        return {
+            name: value
+            for ours, theirs in pairs
+            if min(len(ours), len(theirs)) >= self.protocol.least
+            for name, value in (
+                (frechet_name(self.protocol.features), frechet_distance(ours, theirs)),
+                ("kmmd", gaussian_mmd(theirs, ours)),
+            )
+        }
+
+    def _all(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Values:
+        """The Frechet distance of all domains together, as many images of each (Table 2.6)."""
+        if len(self.task.domains) == 1 or len(pairs) < len(self.task.domains):
+            return {}
+        ours, theirs = (torch.cat([one[: min(map(len, side))] for one in side]) for side in zip(*pairs, strict=True))
+        if min(len(ours), len(theirs)) < self.protocol.least:
+            return {}
+        return {f"{frechet_name(self.protocol.features)}_all": frechet_distance(ours, theirs)}
+
+    def _values(self, number: int, images: Tensor) -> Values:
+        """The other numbers of one domain's images."""
         values: Values = {}
         real = self.real(number)[: self.protocol.reference]
-        if not isinstance(self.extractor, str) and min(len(real), len(images)) >= self.protocol.least:
-            ours, theirs = self.extractor(images), self.extractor(real)
-            values[frechet_name(self.protocol.features)] = frechet_distance(ours, theirs)
-            values["kmmd"] = gaussian_mmd(theirs, ours)
-            if kept is not None:
-                domain = self.task.domains[number]
-                kept.real[domain], kept.translated[domain] = theirs[: kept.most].clone(), ours[: kept.most].clone()
         if len(self.task.domains) > 1 and self.classifier is not None:
             wrong = predict(self.classifier, images).argmax(1) != number
             values["classifier_error"] = wrong.float().mean().item()

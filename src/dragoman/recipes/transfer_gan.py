@@ -41,12 +41,16 @@ def paper_sngan() -> OnPhotos:
 
 
 def paper_biggan() -> OnDomains:
-    """A source with BigGAN's published settings, 128 x 128 (Brock et al. 2019); --data.root DIR, 1,000 domains."""
+    """A source with BigGAN's published settings, 128 x 128 (Brock et al. 2019); --data.root DIR, 1,000 domains.
+
+    Running averages of 0.9999 an update of G, which is two steps. Orthogonal regularisation is left out.
+    """
     gan = GANConfig(network="biggan", width=96, z_dim=120, attention=64)
     return OnDomains(
         recipe="transfer_gan.paper_biggan",
         method=TransferGANConfig(gan=gan, n_critic=2, lr=5e-5, lr_d=2e-4, betas=(0.0, 0.999)), data=Folder(size=128),
-        train=Train(steps=400_000, batch_size=2048, ema_decay=0.9999, log_every=100, grid_every=5000, save_every=5000),
+        train=Train(steps=400_000, batch_size=2048, ema_decay=0.9999**0.5, log_every=100, grid_every=5000,
+                    save_every=5000),
         evaluate=Protocol(features="inception", inputs=1000),
     )  # fmt: skip
 
